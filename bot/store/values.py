@@ -1,0 +1,75 @@
+"""What the store keeps on the way in and on the way out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from bot.conversation import Conversation, Message, Record, Reply
+from bot.safety import Level
+
+ChatKey = tuple[str, str]  # channel, chat
+Origin = Mapping[str, str]  # what a channel needs to answer a message; comes back unchanged in Outgoing.origin
+
+
+class Priority(IntEnum):
+    """Lower goes first among different chats; within a chat the order of arrival always stands."""
+
+    EMERGENCY = 0
+    URGENT = 1
+    NORMAL = 5
+
+    @classmethod
+    def of(cls, level: Level | None) -> "Priority":
+        return {Level.EMERGENCY: cls.EMERGENCY, Level.URGENT: cls.URGENT}.get(level, cls.NORMAL) if level else cls.NORMAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """A stored message that waits to be answered. ``attempts``: tries that failed by the message's own fault."""
+
+    id: int
+    message: Message
+    origin: Origin = field(default_factory=dict)
+    priority: Priority = Priority.NORMAL
+    attempts: int = 0
+    is_recovered: bool = False
+
+    @property
+    def key(self) -> ChatKey:
+        return self.message.channel, self.message.chat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A reply on its way to a chat.
+
+    ``answers`` is the update id of the message it answers and ``message_id`` that message's id in the channel: what is
+    quoted, or edited when ``reply.replaces``. ``reply`` is None when only the ``toast`` of a tapped button is due.
+    ``id`` is 0 for a card sent from memory because the store is down.
+    """
+
+    id: int
+    channel: str
+    chat: str
+    reply: Reply | None
+    toast: str = ""
+    answers: str = ""
+    message_id: str = ""
+    origin: Origin = field(default_factory=dict)
+    priority: Priority = Priority.NORMAL
+    attempts: int = 0
+
+    @property
+    def key(self) -> ChatKey:
+        return self.channel, self.chat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handled:
+    """What a turn leaves: stored in one transaction together with the mark that the message is done."""
+
+    incoming: Incoming
+    conversation: Conversation
+    reply: Reply | None
+    toast: str = ""
+    records: tuple[Record, ...] = ()
