@@ -1,7 +1,7 @@
 """What goes in, what comes out, and what is remembered of a chat in between. Values only: no clock, no I/O."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
@@ -155,7 +155,7 @@ class Conversation:
 
     ``heard``: concepts of the last hour with the time they were heard. ``alarm``: the raised alarm, if any.
     ``denied``: rules whose closed question was answered No. ``misses``: fallbacks in a row. ``last_entry``: the entry
-    answered last, for 👍/👎 and follow-ups. ``greeted``: whether /start has been shown.
+    answered last. ``asked``: the rule whose closed question stands open, so that a typed "yes" answers it.
     """
 
     heard: tuple[tuple[datetime, Heard], ...] = ()
@@ -163,7 +163,7 @@ class Conversation:
     denied: tuple[str, ...] = ()
     misses: int = 0
     last_entry: str = ""
-    greeted: bool = False
+    asked: str = ""
 
     def heard_lately(self, now: datetime) -> tuple[Heard, ...]:
         return tuple(heard for at, heard in self.heard if timedelta(0) <= now - at < HEARD_STAYS)
@@ -185,7 +185,7 @@ class Conversation:
             "denied": list(self.denied),
             "misses": self.misses,
             "last_entry": self.last_entry,
-            "greeted": self.greeted,
+            "asked": self.asked,
         }
 
     @classmethod
@@ -197,7 +197,7 @@ class Conversation:
             denied=tuple(stored.get("denied", ())),
             misses=stored.get("misses", 0),
             last_entry=stored.get("last_entry", ""),
-            greeted=stored.get("greeted", False),
+            asked=stored.get("asked", ""),
         )
 
 
@@ -240,7 +240,8 @@ class Turn:
     """What one message led to: the reply, the conversation after it, and what is to be recorded.
 
     ``toast`` is a short confirmation shown on a tapped button where the channel can. ``reply`` is None only for a tap
-    whose whole answer is the toast.
+    whose whole answer is the toast. ``failure`` names the kind of error that kept an answer from being found; it holds
+    no words of the patient.
     """
 
     outcome: Outcome
@@ -252,4 +253,5 @@ class Turn:
     score: float = 0.0
     records: tuple[Record, ...] = ()
     toast: str = ""
-    why: tuple[str, ...] = field(default=())
+    why: tuple[str, ...] = ()
+    failure: str = ""

@@ -62,7 +62,6 @@ class Phrases(Model):
     fallback: Text
     fallback_again: Text
     also_asked: Text
-    also_about: Text
     late: Text
     unreadable: Unreadable
     attachment_unread: Text
@@ -75,6 +74,7 @@ class Phrases(Model):
     reminder_emergency: Text
     reminder_urgent: Text
     help_arranged: Text
+    help_arranged_said: tuple[Text, ...] = ()
     check_denied: Text
     foreign: Text
     not_a_person: Text
