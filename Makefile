@@ -1,0 +1,57 @@
+# make run     set up what is missing and start the bot (Telegram with a token in .env, else a chat page on 127.0.0.1)
+# make test    set up what is missing and pass the tests
+# make check   lint, types, content        make bench   benchmarks and the long checks
+# make install only set up                  make lock    pin the dependencies again (after editing pyproject.toml)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+.DEFAULT_GOAL := help
+
+.PHONY: help install run test check bench lock clean
+
+help:
+	@sed -n '1,4s/^# //p' Makefile
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: install it, or name it with make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "Python's venv module is missing: apt-get install python3-venv, then try again."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.installed: requirements/run.txt | $(BIN)/python
+	$(PIP) install --quiet --require-hashes --only-binary :all: -r requirements/run.txt
+	@touch $@
+
+$(VENV)/test.installed: requirements/test.txt $(VENV)/run.installed
+	$(PIP) install --quiet --require-hashes --only-binary :all: -r requirements/test.txt
+	@touch $@
+
+$(VENV)/bench.installed: requirements/bench.txt $(VENV)/test.installed
+	$(PIP) install --quiet --require-hashes -r requirements/bench.txt
+	@touch $@
+
+install: $(VENV)/run.installed
+
+run: install
+	@exec $(BIN)/python -m bot run
+
+test: $(VENV)/test.installed
+	$(BIN)/python -m pytest
+
+check: $(VENV)/test.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m bot check
+
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --upgrade pyproject.toml
+
+lock: $(BIN)/python
+	$(PIP) install --quiet uv
+	$(LOCK) -o requirements/run.txt
+	$(LOCK) --extra dev -c requirements/run.txt -o requirements/test.txt
+	$(LOCK) --extra dev --extra reports --extra bench -c requirements/test.txt -o requirements/bench.txt
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
