@@ -54,6 +54,10 @@ class Assistant:
         """What the message holds of red flags, heard together with what the chat said in the last hour."""
         return self._screener.find_red_flag(message.text, conversation.heard_lately(message.now))
 
+    def find_red_flag(self, utterance: str) -> Screening:
+        """The screening of a message that stands alone."""
+        return self._screener.find_red_flag(utterance)
+
     def card(self, screening: Screening) -> Reply | None:
         """The card of a screening's emergency or urgent finding, from memory: needs no store and no matcher."""
         top = screening.top
@@ -253,22 +257,26 @@ class _Turning:
         return Turn(outcome, reply, conversation, self.screening, score=score, why=ranking.why if ranking else ())
 
     def with_lines(self, turn: Turn) -> Turn:
-        """``soon`` is a line under the answer; ``check`` is one closed question under it."""
-        top = self.screening.top
-        rule = self.assistant.rule(top.rule) if top else None
-        if top is None or rule is None or turn.reply is None or self.screening.is_foreign:
+        """A ``soon`` rule is a line under the answer; ``check`` is one closed question under it."""
+        if turn.reply is None:
             return turn
-        reply = turn.reply
-        if top.level is Level.SOON:
-            return replace(turn, reply=replace(reply, blocks=reply.blocks + self.replies.soon(rule), level=top.level))
-        if top.level is not Level.CHECK or rule.id in self.conversation.denied:
-            return turn
-        question, buttons = self.replies.check(rule)
-        return replace(
-            turn,
-            reply=replace(reply, blocks=reply.blocks + question, buttons=buttons + reply.buttons, level=top.level),
-            conversation=replace(turn.conversation, asked=rule.id),
-        )
+        reply, conversation = turn.reply, turn.conversation
+        soon, check = self.finding(Level.SOON), self.finding(Level.CHECK)
+        if self.screening.is_degraded:
+            line = Block(BlockKind.PARAGRAPH, self.replies.fill(self.phrases.safety_line, self.message.now))
+            reply = replace(reply, blocks=(*reply.blocks, line))
+        if soon:
+            reply = replace(reply, blocks=reply.blocks + self.replies.soon(soon), level=Level.SOON)
+        if check:
+            question, buttons = self.replies.check(check)
+            reply = replace(reply, blocks=reply.blocks + question, buttons=buttons + reply.buttons, level=Level.CHECK)
+            conversation = replace(conversation, asked=check.id)
+        return replace(turn, reply=reply, conversation=conversation)
+
+    def finding(self, level: Level) -> Rule | None:
+        """The first rule met at ``level`` that the patient has not denied in this conversation."""
+        found = (finding.rule for finding in self.screening.findings if finding.level is level)
+        return next((rule for rule in map(self.assistant.rule, found) if rule and rule.id not in self.conversation.denied), None)
 
     def with_attachment(self, turn: Turn) -> Turn:
         if not self.message.attachment or turn.reply is None:
@@ -351,7 +359,7 @@ class _Turning:
         if rule is None:
             return self.unknown_button()
         if is_yes:
-            return self.escalate(Finding(rule.level, rule.id, ("answered yes to the closed question",)))
+            return self.escalate(Finding(Level(rule.level), rule.id, ("answered yes to the closed question",)))
         turn = self.said(Outcome.SMALL_TALK, self.phrases.check_denied, ())
         denied = tuple(dict.fromkeys((*self.conversation.denied, rule_id)))
         return replace(turn, conversation=replace(turn.conversation, denied=denied))
@@ -378,4 +386,4 @@ class _Turning:
 
 def build(content: Content, cache_dir: Path | None = None, facts: Callable[[str], str] | None = None) -> Assistant:
     """The assistant of ``content``; learned weights are kept in ``cache_dir`` by hash of content and code, if given."""
-    return Assistant(content, Screener.of(content, cache_dir), Matcher.of(content, cache_dir), facts)
+    return Assistant(content, Screener(content.red_flags), Matcher.of(content, cache_dir), facts)

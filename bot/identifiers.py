@@ -7,7 +7,7 @@ _WEB = re.compile(r"\b(?:https?://|www\.)\S+", re.IGNORECASE)
 _HANDLE = re.compile(r"(?<!\w)@\w{3,}")
 _DATE_OF_BIRTH = re.compile(r"\b\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b")
 # Any run of five digits or more, however spaced, is a number that names somebody: phone, record, account, postcode.
-_DIGITS = re.compile(r"\+?\d(?:[\s().-]{0,2}\d){4,}")
+_DIGITS = re.compile(r"[+(]*\d(?:[\s().-]{0,2}\d){4,}")
 _POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}\b", re.IGNORECASE)
 _NAME = re.compile(
     r"\b((?i:my name is|my name's|my names|i am called|i'm called|this is|name:|dr|mr|mrs|ms|miss|mister|doctor))"

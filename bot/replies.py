@@ -101,7 +101,7 @@ class Replies:
         self._content = content
         self._phrases = content.phrases
         self._more_facts = facts
-        self._cards = {rule.id: self._card(rule) for rule in content.red_flags.rules if rule.level is not Level.SOON}
+        self._cards = {rule.id: self._card(rule) for rule in content.red_flags.rules if rule.card}
         self._bare_card = Reply(
             (
                 Block(BlockKind.HEADING, f"{self._phrases.emergency_heading}: call {content.clinic.emergency_number} now."),
@@ -134,26 +134,25 @@ class Replies:
         return self._cards.get(rule_id, self._bare_card)
 
     def _card(self, rule: Rule) -> Reply:
-        card = rule.card
-        if card is None:
-            return self._bare_card
-        is_emergency = rule.level is Level.EMERGENCY
+        card, level = rule.card, Level(rule.level)
+        assert card is not None
+        is_emergency = level is Level.EMERGENCY
         heading = self._phrases.emergency_heading if is_emergency else self._phrases.urgent_heading
         numbers = {
-            "emergency": self._content.clinic.emergency_number,
             "crisis": self._content.clinic.crisis_line,
-            "advice": self._content.clinic.advice_line or self._content.clinic.emergency_number,
+            "poison": self._content.clinic.poison_line,
+            "advice": self._content.clinic.advice_line,
         }
-        number = numbers.get(card.number, self._content.clinic.emergency_number)
-        found = [Block(BlockKind.HEADING, f"{heading}: {self._static(card.action)}"), Block(BlockKind.NUMBER, number)]
-        if card.number == "crisis" and number != self._content.clinic.emergency_number:
-            found.append(Block(BlockKind.NUMBER, self._content.clinic.emergency_number))
+        found = [Block(BlockKind.HEADING, f"{heading}: {self._static(card.action)}")]
+        # The emergency number stands on every card; a crisis, poison or advice line stands before it.
+        shown = dict.fromkeys((numbers.get(card.number, ""), self._content.clinic.emergency_number))
+        found += [Block(BlockKind.NUMBER, number) for number in shown if number]
         found.append(Block(BlockKind.PARAGRAPH, self._static(card.because)))
         if card.bullets:
             found.append(Block(BlockKind.PARAGRAPH, self._phrases.call_if))
             found.append(Block(BlockKind.BULLETS, items=tuple(self._static(line) for line in card.bullets)))
         found += note(self._phrases.not_a_person)
-        return Reply(tuple(found), self.alarm_buttons() if is_emergency else (), rule.level)
+        return Reply(tuple(found), self.alarm_buttons() if is_emergency else (), level)
 
     def _static(self, text: str) -> str:
         # Cards hold only facts that do not change with the clock.

@@ -52,6 +52,7 @@ class EmergencyNumbers(Model):
     number: str = ""
     advice_line: str = ""
     crisis_line: str = ""
+    poison_line: str = ""
     confirmed_by: str = ""
     confirmed_on: date | None = None
 
@@ -157,6 +158,11 @@ class Clinic(Model):
         """The non-emergency medical line; empty where there is none."""
         return self.emergency.advice_line or _NUMBERS.get(self.country, ("", "", ""))[2]
 
+    @property
+    def poison_line(self) -> str:
+        """The poison centre's line; empty where the clinic names none."""
+        return self.emergency.poison_line
+
     def examples(self) -> list[str]:
         """Names of the fields that still hold example values."""
         fields = ("name", "phone", "email", "address", "directions", "parking", "map_url", "booking_url")
@@ -180,7 +186,7 @@ class Clinic(Model):
 
 PLACEHOLDERS = frozenset(
     "clinic phone email address directions parking map_url booking_url open_now hours closures "
-    "emergency_number crisis_line advice_line".split()
+    "emergency_number crisis_line poison_line advice_line".split()
 )
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 

@@ -74,7 +74,9 @@ def _compose(text: str, document: Document) -> None:
     try:
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        # An unclosed quotation mark is noticed at the end of the file; the cure is where it was opened.
+        is_open = "quoted scalar" in str(error.context)
+        mark = error.context_mark if is_open else error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         document.report(*_explain(error, text, line), line=line)
         return
@@ -106,7 +108,7 @@ def _explain(error: yaml.MarkedYAMLError, text: str, line: int) -> tuple[str, st
         return "a colon followed by a space inside a text, or a wrong indent.", 'Put the text in "double quotes", or line it up with its neighbours.'
     if "cannot start any token" in problem:
         return "a text starts with a character that YAML keeps for itself.", 'Put the text in "double quotes".'
-    if "unexpected end of stream" in problem or "quoted scalar" in problem:
+    if "quoted scalar" in str(error.context):
         return "a quotation mark is opened and never closed.", 'Close it, or put the text in "double quotes".'
     return f"not valid YAML here ({problem}).", "Line it up with its neighbours; put texts with : or # in \"double quotes\"."
 
@@ -128,7 +130,7 @@ def _plain(node: yaml.Node, loc: Loc, document: Document, lines: list[str]) -> A
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, (*loc, index), document, lines) for index, item in enumerate(node.value)]
     text = str(node.value)
-    if node.style is None and _cut_at_comment(node, lines):
+    if not node.style and _cut_at_comment(node, lines):
         document.report("the text is cut off at ' #'.", 'Put the whole text in "double quotes".', at=loc)
     return text
 

@@ -1,0 +1,183 @@
+"""What a good editor would say about the content, each remark with file, line and cure.
+
+``load`` has already refused what can't be read; this looks at what it says, and runs the content's own tests.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, datetime
+from itertools import combinations
+
+from bot.assistant import Assistant
+from bot.content import LANGUAGE, Content, entry_file
+from bot.content.reading import Loc
+from bot.conversation import Conversation, Kind, Message, Outcome
+from bot.errors import Problem, Severity
+from bot.readability import polysyllables, smog
+from bot.replies import CLINIC_GROUP
+from bot.safety import Level
+from bot.text import utf16_length, words
+from bot.vocabulary import stem
+
+MAX_ANSWER_UNITS = 900
+# NHS service manual: SMOG 7-9 is read by 93 % of UK adults, 10-11 by 76 %.
+MAX_SMOG = 9.0
+# More stems in common than this, and one phrasing is a copy of the other with a word changed.
+MAX_SHARED_STEMS = 0.5
+_RED_FLAGS = f"{LANGUAGE}/red-flags.yaml"
+_DOSE = re.compile(
+    r"\b(?:\d+(?:[.,]\d+)?|one|two|three|four|five|six|eight|half an?)\s*"
+    r"(?:mg|mcg|µg|milligrams?|ml|tablets?|pills?|capsules?|caplets?|(?:times|x)\s+(?:a|per|each|every)\s+day|times\s+daily)\b",
+    re.IGNORECASE,
+)
+_PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
+
+
+def problems(content: Content, assistant: Assistant, now: datetime) -> list[Problem]:
+    """Every problem of ``content`` in the order of files and lines; ``now`` decides which reviews are overdue."""
+    found = [
+        *_answers(content, now.date()),
+        *_phrasings(content),
+        *_swallowed(content, assistant),
+        *_red_flag_lines(content, assistant),
+        *_utterances(content, assistant, now),
+    ]
+    return sorted(found)
+
+
+def live_problems(content: Content) -> list[Problem]:
+    """What keeps the content from meeting patients: example values, unsigned rules, unconfirmed emergency numbers."""
+    clinic = content.documents["clinic.yaml"]
+    found = [
+        Problem(clinic.path, clinic.line(name), f"`{name}` still holds an example value.", "Write the clinic's own.")
+        for name in content.clinic.examples()
+    ]
+    emergency = content.clinic.emergency
+    if not (emergency.confirmed_by and emergency.confirmed_on):
+        found.append(
+            Problem(clinic.path, clinic.line("emergency"), "nobody has confirmed the emergency numbers.",
+                    "Check each with its publisher, then fill `confirmed_by` and `confirmed_on`.")
+        )  # fmt: skip
+    if not (content.red_flags.signed_by and content.red_flags.signed_on):
+        found.append(
+            Problem(_RED_FLAGS, content.documents[_RED_FLAGS].line("signed_by"), "no clinician has signed the red-flag rules.",
+                    "Have a clinician of the clinic read them, then fill `signed_by` and `signed_on`.")
+        )  # fmt: skip
+    for entry in content.entries.values():
+        if entry.reviewed_by.lower().startswith("example"):
+            document = content.documents[entry_file(entry.id)]
+            found.append(Problem(document.path, document.line("reviewed_by"), "the reviewer is an example.", "Name who has read it."))
+    return sorted(found)
+
+
+def _at(content: Content, entry_id: str, message: str, cure: str, *loc: str | int, severity: Severity = Severity.ERROR) -> Problem:
+    document = content.documents[entry_file(entry_id)]
+    return Problem(document.path, document.line(*loc), message, cure, severity)
+
+
+# Answers
+
+
+def _answers(content: Content, today: date) -> Iterator[Problem]:
+    for entry in content.entries.values():
+        # A placeholder reads as one short word; what it stands for is not the entry's wording.
+        said = _PLACEHOLDER.sub("number", entry.answer)
+        grade = smog(said)
+        if grade > MAX_SMOG:
+            hard = ", ".join(word for word, _ in Counter(map(str.lower, polysyllables(said))).most_common(6))
+            yield _at(content, entry.id, f"the answer is hard to read: SMOG grade {grade:.1f}, at most {MAX_SMOG:.0f}.", f"Shorter sentences, plainer words than: {hard}.", "answer")
+        if (units := utf16_length(entry.answer)) > MAX_ANSWER_UNITS:
+            yield _at(content, entry.id, f"the answer has {units} characters, at most {MAX_ANSWER_UNITS}.", "Cut what the patient does not need now.", "answer")
+        if dose := _DOSE.search(said):
+            yield _at(content, entry.id, f"`{dose.group()}` is a dose; the bot gives none.", "Send the reader to the leaflet or a pharmacist.", "answer")
+        if not entry.sources and entry.group != CLINIC_GROUP:
+            yield _at(content, entry.id, "no source is named.", "Add `sources:` with title and publisher.", "answer")
+        if not entry.reviewed_by:
+            yield _at(content, entry.id, "nobody is named as reviewer.", "Fill `reviewed_by` and `reviewed_on`.", severity=Severity.WARNING)
+        if entry.review_by and entry.review_by < today:
+            yield _at(content, entry.id, f"the review was due on {entry.review_by}.", "Read the answer again and set new dates.", "review_by", severity=Severity.WARNING)
+        elif entry.review_by is None:
+            yield _at(content, entry.id, "no date for the next review.", "Add `review_by`.", severity=Severity.WARNING)
+
+
+# Phrasings
+
+
+def _phrasings(content: Content) -> Iterator[Problem]:
+    seen: dict[tuple[str, ...], tuple[str, int]] = {}
+    for entry in content.entries.values():
+        stems = [frozenset(stem(word) for word in words(phrasing)) for phrasing in entry.phrasings]
+        for (first, left), (second, right) in combinations(enumerate(stems), 2):
+            if left and right and len(left & right) / len(left | right) > MAX_SHARED_STEMS:
+                yield _at(
+                    content, entry.id, f"almost a copy of line {content.documents[entry_file(entry.id)].line('phrasings', first)}: `{entry.phrasings[second]}`.",
+                    "Say it as another person would, or delete it.", "phrasings", second, severity=Severity.WARNING,
+                )  # fmt: skip
+        for index, phrasing in enumerate(entry.phrasings):
+            said = tuple(words(phrasing))
+            if not said:
+                continue
+            if said in seen and seen[said][0] != entry.id:
+                other, _ = seen[said]
+                yield _at(content, entry.id, f"`{phrasing}` also asks for `{other}`.", "Keep it in one of the two.", "phrasings", index)
+            seen.setdefault(said, (entry.id, index))
+
+
+# Red flags
+
+
+def _swallowed(content: Content, assistant: Assistant) -> Iterator[Problem]:
+    """Phrasings that would raise an alarm, so that nobody ever gets the answer."""
+    for entry in content.entries.values():
+        for index, phrasing in enumerate(entry.phrasings):
+            top = assistant.find_red_flag(phrasing).top
+            if top and top.level in (Level.EMERGENCY, Level.URGENT):
+                yield _at(content, entry.id, f"`{phrasing}` raises the red flag {top.rule}.", "Reword it; who writes that must get the warning.", "phrasings", index, severity=Severity.WARNING)
+
+
+def _red_flag_lines(content: Content, assistant: Assistant) -> Iterator[Problem]:
+    document = content.documents[_RED_FLAGS]
+    for number, rule in enumerate(content.red_flags.rules):
+        level = Level(rule.level)
+        for index, line in enumerate(rule.must_fire):
+            top = assistant.find_red_flag(line).top
+            if top is None or top.level.rank < level.rank:
+                heard = f"only {top.level}" if top else "nothing"
+                yield _rule_problem(document.path, document.line("rules", number, "must_fire", index), rule.id, f"`{line}` must raise {level}, it raises {heard}.")
+        for index, line in enumerate(rule.must_not_fire):
+            top = assistant.find_red_flag(line).top
+            if top and top.level in (Level.EMERGENCY, Level.URGENT):
+                yield _rule_problem(document.path, document.line("rules", number, "must_not_fire", index), rule.id, f"`{line}` must raise no alarm, it raises {top.level} ({top.rule}).")
+
+
+def _rule_problem(path: str, line: int, rule_id: str, message: str) -> Problem:
+    return Problem(path, line, f"{rule_id}: {message}", "Mend the rule or its concepts; never delete the line to make it pass.")
+
+
+# The content's own tests
+
+
+def _utterances(content: Content, assistant: Assistant, now: datetime) -> Iterator[Problem]:
+    for test in content.utterances:
+        name = f"{LANGUAGE}/utterances/{test.entry}.yaml"
+        document = content.documents.get(name)
+        for index, utterance in enumerate(test.utterances):
+            shown = shown_for(assistant, utterance, now)
+            if test.entry not in shown:
+                loc: Loc = ("utterances", index)
+                line = document.line(*loc) if document else 1
+                yield Problem(
+                    name, line, f"`{utterance}` does not reach {test.entry}; it shows {', '.join(shown) or 'nothing'}.",
+                    "Add phrasings of that kind, or move the line to where it belongs.",
+                )  # fmt: skip
+
+
+def shown_for(assistant: Assistant, utterance: str, now: datetime) -> tuple[str, ...]:
+    """Entries that a fresh conversation would show for ``utterance``: the answer, or the suggestions."""
+    message = Message(channel="check", chat="check", update_id="0", kind=Kind.TEXT, text=utterance, sent_at=now, now=now)
+    turn = assistant.reply(message, Conversation())
+    if turn.outcome is Outcome.DISAMBIGUATION:
+        return tuple(candidate.entry for candidate in turn.suggestions)
+    return (turn.entry,) if turn.entry else ()
+

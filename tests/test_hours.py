@@ -1,0 +1,115 @@
+"""Hours as a receptionist types them are answered for now, in the clinic's own time zone."""
+
+from datetime import UTC, datetime
+
+import pytest
+from pydantic import ValidationError
+
+from bot.content.clinic import Clinic
+from bot.content.hours import closures, compile_closed, say_now, say_week
+
+
+def clinic(**changes):
+    fields = {
+        "name": "Test", "country": "GB", "region": "ENG", "timezone": "Europe/London", "phone": "1", "address": "a",
+        "hours": ["mon-fri: 8-12, 13-18", "sat: 9am-noon"], "closed": ["24 Dec 12:00 – 3 Jan"],
+    }  # fmt: skip
+    return Clinic.model_validate(fields | changes)
+
+
+def at(text):
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        ("2026-11-23T09:00", "We are open now, until 12:00. After the break we open again at 13:00."),
+        ("2026-11-23T12:30", "We are closed now. We open again today at 13:00."),
+        ("2026-11-23T14:00", "We are open now, until 18:00."),
+        ("2026-11-22T12:00", "We are closed now. We open again tomorrow at 08:00."),
+        ("2026-11-28T12:00", "We are closed now. We open again on Monday at 08:00."),
+        ("2026-12-24T10:00", "We are open now, until 12:00."),
+        ("2026-12-24T12:30", "We are closed now. We open again on Monday 4 January at 08:00."),
+        ("2026-12-30T12:30", "We are closed now. We open again on Monday at 08:00."),
+        ("2026-05-04T09:00", "We are closed now. We open again tomorrow at 08:00."),  # early May bank holiday
+        ("2026-06-01T16:30", "We are open now, until 18:00."),  # 17:30 in London's summer
+        ("2026-06-01T17:30", "We are closed now. We open again tomorrow at 08:00."),
+    ],
+)
+def test_open_or_closed_is_said_for_now(now, said):
+    assert say_now(clinic().times, at(now)) == said
+
+
+def test_the_clock_change_moves_no_opening():
+    times = clinic().times
+    assert not times.is_open(at("2026-03-27T07:30"))  # Friday before: 07:30 in London
+    assert times.is_open(at("2026-03-30T07:30"))  # Monday after: 08:30 in London
+
+
+def test_other_countries_say_hours_their_way():
+    american = clinic(country="US", region="NY", timezone="America/New_York", closed=[])
+    assert say_now(american.times, at("2026-11-23T15:00"), american.is_12_hour) == (
+        "We are open now, until 12 pm. After the break we open again at 1 pm."
+    )
+    assert say_now(american.times, at("2026-11-26T18:00"), True) == "We are closed now. We open again tomorrow at 8 am."
+    assert say_week(american.times, True)[0] == "Monday to Friday: 8 am-12 pm and 1 pm-6 pm"
+
+
+def test_the_week_is_said_with_equal_days_together():
+    assert say_week(clinic().times) == [
+        "Monday to Friday: 08:00-12:00 and 13:00-18:00",
+        "Saturday: 09:00-12:00",
+        "Sunday: closed",
+    ]
+
+
+def test_a_special_day_overrides_a_closed_one():
+    special = clinic(special=["29 Dec: 9-12"])
+    assert special.times.is_open(at("2026-12-29T10:00"))
+    assert not special.times.is_open(at("2026-12-30T10:00"))
+
+
+def test_coming_changes_are_said_as_runs():
+    assert closures(clinic().times, at("2026-12-22T09:00")) == [
+        "Thursday 24 December: 08:00-12:00",
+        "Friday 25 December to Sunday 3 January: closed",
+    ]
+
+
+def test_a_year_holds_over_new_year():
+    assert compile_closed("24 Dec 2026 – 3 Jan") == ["2026 Dec 24-2027 Jan 03 off"]
+    assert not clinic(closed=["24 Dec 2026 – 3 Jan"]).times.is_open(at("2027-01-02T10:00"))
+    assert clinic(closed=["24 Dec 2026 – 2 Jan"]).times.is_open(at("2027-12-23T10:00"))
+
+
+@pytest.mark.parametrize(
+    ("field", "line", "said"),
+    [
+        ("hours", "mon-fri 8-12", "no colon"),
+        ("hours", "mon: 18-8", "ends before"),
+        ("hours", "fun: 8-12", "not a weekday"),
+        ("hours", "mon: 25-26", "not a time of day"),
+        ("hours", "mon: morning", "not an opening time"),
+        ("hours", "mon: 8-13, 12-18", "overlap"),
+        ("closed", "Christmas", "not a closed time"),
+        ("closed", "31 Feb", "not a day"),
+        ("special", "27 Dec 9-12 or so", "not a special day"),
+        ("timezone", "London", "not a time zone"),
+        ("booking_url", "example.com", "not a web address"),
+    ],
+)
+def test_what_can_not_be_read_is_refused_with_the_cure(field, line, said):
+    value = line if field in {"timezone", "booking_url"} else [line]
+    with pytest.raises(ValidationError) as refused:
+        clinic(**{field: value})
+    message = refused.value.errors()[0]["msg"]
+    assert said in message
+    assert " | " in message
+
+
+def test_a_country_gives_its_numbers_and_the_clinic_may_override_them():
+    assert clinic().emergency_number == "999"
+    assert clinic(country="US").emergency_number == "911"
+    assert clinic(country="XX").emergency_number == "your local emergency number"
+    assert clinic(emergency={"number": "112"}).emergency_number == "112"
