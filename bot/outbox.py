@@ -1,9 +1,23 @@
 """The only one that sends: retry, limits and order are here; a channel just tries once and says what came of it."""
 
-from dataclasses import dataclass
-from typing import Protocol
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
 
-from bot.store.values import Outgoing
+from bot.errors import StoreError
+from bot.lanes import Lane, Lanes
+from bot.logs import describe, log
+from bot.metrics import Metrics
+from bot.pace import Pace
+from bot.store import Mark, Outgoing, Priority, Store
+from bot.trials import PAUSES, Trials
+
+IN_FLIGHT: Final = 16  # what a kill can send twice
+FOR_EMERGENCIES: Final = 2  # of these
+MAX_BUGS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +34,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """It failed, or nobody knows: try again. ``why`` holds no words of a patient and no token."""
+    """It failed, or nobody knows: try again. ``why`` is one of few fixed words: no text of a patient, no token."""
 
     why: str
 
@@ -43,8 +57,199 @@ Result = Sent | Wait | Again | Refused | Moved
 
 
 class Channel(Protocol):
-    """One way to reach patients. ``name`` is the ``channel`` of its messages: "web", "telegram:<bot id>"."""
+    """One way to reach patients. ``name`` is the ``channel`` of its messages: "web", "telegram:<bot id>".
 
-    name: str
+    ``pace``: its flood limits. ``is_reachable`` is a cheap harmless call that tells whether sending makes sense.
+    """
 
+    @property
+    def name(self) -> str: ...
+    @property
+    def pace(self) -> Pace: ...
     async def send(self, outgoing: Outgoing) -> Result: ...
+    async def is_reachable(self) -> bool: ...
+
+
+class Outbox:
+    def __init__(self, store: Store, channels: Iterable[Channel], metrics: Metrics) -> None:
+        self._store = store
+        self._outs = {channel.name: _Out(channel) for channel in channels}
+        self._metrics = metrics
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        self._is_stopping = False
+
+    def __len__(self) -> int:
+        return sum(len(out.lanes) for out in self._outs.values())
+
+    def put(self, due: Iterable[Outgoing]) -> None:
+        """Takes over replies that are stored already."""
+        for outgoing in due:
+            if out := self._outs.get(outgoing.channel):
+                out.lanes.put(outgoing.key, outgoing, outgoing.priority)
+        self._changed.set()
+
+    async def recover(self) -> None:
+        """Takes up what an earlier run left unsent."""
+        left = await self._store.load_outbox()
+        foreign = sum(outgoing.channel not in self._outs for outgoing in left)
+        if foreign:
+            log().warning("replies wait for a channel that is not served now", count=foreign)
+        self.put(left)
+
+    async def send_now(self, outgoing: Outgoing) -> bool:
+        """Sends a card from memory, past the store and all queues: for when the store is down. False if it failed."""
+        if (out := self._outs.get(outgoing.channel)) is None:
+            return False
+        for pause in PAUSES[:3]:
+            match await self._try(out.channel, outgoing):
+                case Sent():
+                    self._metrics.direct_cards += 1
+                    return True
+                case Refused():
+                    return False
+                case Wait(seconds):
+                    await asyncio.sleep(min(seconds, 5.0))
+                case Moved(chat):
+                    outgoing = replace(outgoing, chat=chat)
+                case Again():
+                    await asyncio.sleep(pause)
+        return False
+
+    async def run(self) -> None:
+        """Sends until ``stop``."""
+        while not self._is_stopping:
+            self._changed.clear()
+            pause = self._start_what_may()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._changed.wait()
+
+    async def stop(self, patience: float = 4.0) -> None:
+        """Begins nothing new and waits for what is in flight; what is then unsure goes out again at the next start."""
+        self._is_stopping = True
+        self._changed.set()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=patience)
+            for task in late:
+                task.cancel()
+
+    def _start_what_may(self) -> float | None:
+        """Starts every send that may start now; returns the seconds until another may, None if only a change helps."""
+        now = time.monotonic()
+        pauses = [self._start_of(out, now) for out in self._outs.values()]
+        return min((pause for pause in pauses if pause is not None), default=None)
+
+    def _start_of(self, out: "_Out", now: float) -> float | None:
+        while len(self._tasks) < IN_FLIGHT and not self._is_stopping:
+            hold = out.hold(now)
+            is_reserved = len(self._tasks) >= IN_FLIGHT - FOR_EMERGENCIES
+            only_emergencies = is_reserved or hold != 0
+            if out.trials.is_flooded(now):
+                return hold
+            lane, wait = out.lanes.next(now, Priority.EMERGENCY if only_emergencies else Priority.NORMAL)
+            if lane is None:
+                return _sooner(hold or None, wait)
+            if (wait := out.channel.pace.chat_wait(lane.first.chat, now)) > 0:
+                out.lanes.delay(lane, now + wait)
+                continue
+            if hold == 0:
+                out.trials.start(lane.key)
+            self._start(out, lane, now)
+        return None
+
+    def _start(self, out: "_Out", lane: Lane[Outgoing], now: float) -> None:
+        out.lanes.start(lane)
+        out.channel.pace.take(lane.first.chat, now)
+        task = asyncio.create_task(self._send(out, lane, lane.first))
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        self._changed.set()
+        if not task.cancelled() and (error := task.exception()):
+            log().error("sending failed by a bug", error=describe(error))
+
+    async def _send(self, out: "_Out", lane: Lane[Outgoing], outgoing: Outgoing) -> None:
+        if out.trials.is_trial(outgoing.key) and not await out.channel.is_reachable():
+            self._fail(out, lane, outgoing, "unreachable")
+            return
+        result = await self._try(out.channel, outgoing)
+        now = time.monotonic()
+        if isinstance(result, Sent | Refused | Moved) and out.trials.worked():
+            log().info("replies are sent again")
+            out.lanes.wake_all()
+        match result:
+            case Sent(message_id):
+                await self._mark(Mark(outgoing, sent_id=message_id))
+                self._metrics.sent["sent"] += 1
+                self._metrics.delivery.add(max(0.0, time.time() - outgoing.since))
+                out.lanes.finish(lane)
+            case Refused(why):
+                await self._mark(Mark(outgoing, error=why))
+                self._metrics.sent["refused"] += 1
+                log().warning("a reply was refused", row=outgoing.id, why=why)
+                out.lanes.finish(lane)
+            case Wait(seconds):
+                self._metrics.retries["flood limit"] += 1
+                out.trials.flooded(outgoing.key, now, seconds)
+                out.lanes.again(lane, outgoing, now + seconds)
+            case Moved(chat):
+                await self._move(out, outgoing, chat)
+            case Again(why):
+                self._fail(out, lane, outgoing, why)
+
+    async def _try(self, channel: Channel, outgoing: Outgoing) -> Result:
+        try:
+            return await channel.send(outgoing)
+        except Exception as error:
+            log().error("a channel could not send", row=outgoing.id, error=describe(error))
+            return Again("bug") if outgoing.attempts < MAX_BUGS - 1 else Refused("bug")
+
+    def _fail(self, out: "_Out", lane: Lane[Outgoing], outgoing: Outgoing, why: str) -> None:
+        now = time.monotonic()
+        self._metrics.retries[why] += 1
+        was_down = out.trials.is_down
+        out.trials.failed(outgoing.key, now)
+        if out.trials.is_down and not was_down:
+            log().warning("replies can't be sent; trying again", why=why)
+        pause = PAUSES[min(outgoing.attempts, len(PAUSES) - 1)]
+        out.lanes.again(lane, replace(outgoing, attempts=outgoing.attempts + 1), now + pause)
+
+    async def _mark(self, mark: Mark) -> None:
+        """Keeps the lane and its place in flight until the mark is stored: else a kill could send more than 16 twice."""
+        for attempt in range(1_000_000):
+            try:
+                await self._store.mark([mark])
+            except StoreError as error:
+                self._metrics.store_failures += 1
+                if attempt == 0:
+                    log().error("a sent reply could not be marked", why=str(error))
+                await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
+            else:
+                return
+
+    async def _move(self, out: "_Out", outgoing: Outgoing, chat: str) -> None:
+        log().info("a group has a new id")
+        with contextlib.suppress(StoreError):
+            await self._store.move_chat(outgoing.channel, outgoing.chat, chat)
+        self.put(replace(waiting, chat=chat) for waiting in out.lanes.drain(outgoing.key))
+
+
+@dataclass(slots=True)
+class _Out:
+    """A channel with what waits for it."""
+
+    channel: Channel
+    lanes: Lanes[Outgoing] = field(default_factory=Lanes)
+    trials: Trials = field(default_factory=Trials)
+
+    def hold(self, now: float) -> float | None:
+        """Seconds until something that is no emergency may be sent; 0 for now, None until a change."""
+        wait = self.trials.wait(now)
+        return None if wait is None else max(wait, self.channel.pace.overall_wait(now))
+
+
+def _sooner(first: float | None, second: float | None) -> float | None:
+    return min((one for one in (first, second) if one is not None), default=None)

@@ -1,0 +1,186 @@
+"""The store: what waits, what is remembered, what is recorded. All SQL is in this package.
+
+One process owns a SQLite file at a time; every method below is one transaction (or shares one with its neighbours).
+Methods raise StoreError when the database fails; ``trouble`` then says why until a transaction succeeds again.
+"""
+
+import fcntl
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from sqlalchemy import Connection, Engine, delete, make_url, select
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from bot.conversation import Conversation
+from bot.errors import SettingsError, StoreError
+from bot.store import queues, records
+from bot.store.pseudonyms import Pseudonyms, load_pseudonyms
+from bot.store.queues import Arrival, Mark
+from bot.store.records import MissedUtterance, SetAside
+from bot.store.schema import bring_up_to_date
+from bot.store.tables import notes
+from bot.store.values import ChatKey, Handled, Incoming, Origin, Outgoing, Priority
+from bot.store.writer import Writer, explain, open_engine
+
+__all__ = [
+    "Arrival",
+    "ChatKey",
+    "Handled",
+    "Incoming",
+    "Mark",
+    "MissedUtterance",
+    "Origin",
+    "Outgoing",
+    "Priority",
+    "SetAside",
+    "Store",
+    "database_path",
+    "missed",
+    "open_store",
+    "retry",
+    "stuck",
+]
+
+
+class Store:
+    def __init__(self, engine: Engine, pseudonyms: Pseudonyms, path: Path, lock: "IO[str] | None" = None) -> None:
+        self.path = path
+        self.upgraded_from_copy = ""
+        self._writer = Writer(engine)
+        self._pseudonyms = pseudonyms
+        self._lock = lock
+
+    @property
+    def trouble(self) -> str:
+        return self._writer.trouble
+
+    async def accept(self, arrivals: Sequence[Arrival]) -> list[Incoming | None]:
+        """Stores new messages, on disk when it returns; None for those known already."""
+        return await self._writer.write(lambda c: queues.accept(c, arrivals, time.time()), is_durable=True)
+
+    async def conversations(self, chats: Iterable[ChatKey]) -> dict[ChatKey, Conversation]:
+        wanted = list(chats)
+        return await self._writer.write(lambda c: queues.load_conversations(c, wanted))
+
+    async def finish(self, handled: Sequence[Handled]) -> list[Outgoing]:
+        """Messages done, conversations, records and replies to send: one transaction."""
+        return await self._writer.write(lambda c: queues.finish(c, handled, time.time(), self._pseudonyms))
+
+    async def mark(self, marks: Sequence[Mark]) -> None:
+        await self._writer.write(lambda c: queues.mark_sent(c, marks, time.time()))
+
+    async def move_chat(self, channel: str, old: str, new: str) -> None:
+        await self._writer.write(lambda c: queues.move_chat(c, channel, old, new))
+
+    async def count_attempts(self, ids: Sequence[int], error: str = "") -> None:
+        await self._writer.write(lambda c: queues.count_attempts(c, ids, error))
+
+    async def set_aside(self, handled: Handled, error: str) -> list[Outgoing]:
+        return await self._writer.write(lambda c: queues.set_aside(c, handled, error, time.time()))
+
+    async def load_inbox(self) -> list[Incoming]:
+        return await self._writer.write(queues.load_inbox)
+
+    async def load_outbox(self) -> list[Outgoing]:
+        return await self._writer.write(queues.load_outbox)
+
+    async def count_waiting(self) -> dict[str, tuple[int, float | None]]:
+        return await self._writer.write(queues.count_waiting)
+
+    async def expire(self) -> int:
+        return await self._writer.write(lambda c: records.expire(c, time.time()))
+
+    async def note(self, name: str, value: str) -> None:
+        """Keeps a small fact across restarts."""
+        await self._writer.write(lambda c: write_note(c, name, value))
+
+    async def noted(self, name: str) -> str:
+        return await self._writer.write(lambda c: read_note(c, name))
+
+    def close(self) -> None:
+        self._writer.close()
+        if self._lock:
+            self._lock.close()
+
+
+def write_note(connection: Connection, name: str, value: str) -> None:
+    connection.execute(delete(notes).where(notes.c.name == name))
+    connection.execute(notes.insert().values(name=name, value=value))
+
+
+def read_note(connection: Connection, name: str) -> str:
+    return connection.execute(select(notes.c.value).where(notes.c.name == name)).scalar() or ""
+
+
+def database_path(database_url: str) -> Path:
+    """The file of a SQLAlchemy URL; a driver suffix (``sqlite+aiosqlite``) is accepted. Raises SettingsError."""
+    try:
+        url = make_url(database_url)
+    except ArgumentError as error:
+        raise SettingsError("DATABASE_URL is not a database address. Write e.g. sqlite:////var/lib/bot/bot.db.") from error
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        raise SettingsError("DATABASE_URL must name a SQLite file, e.g. sqlite:////var/lib/bot/bot.db.")
+    return Path(url.database)
+
+
+def open_store(database_url: str) -> Store:
+    """Opens the database for the one process that serves from it, made or upgraded as needed.
+
+    Raises StoreError: another process serves from it, it is damaged, of a newer bot, or can't be written.
+    """
+    path = database_path(database_url)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(path.name + ".lock").open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise StoreError(f"Another bot already serves from {path}. Stop it, or give this one its own DATABASE_URL.") from error
+    except OSError as error:
+        raise StoreError(f"{path.parent} can't be written ({error.strerror}). Make it writable, or change DATABASE_URL.") from error
+    try:
+        engine = open_engine(f"sqlite:///{path}")
+        copy = bring_up_to_date(engine, path)
+        store = Store(engine, load_pseudonyms(path.with_name(path.name + ".key")), path, lock)
+    except BaseException:
+        lock.close()
+        raise
+    store.upgraded_from_copy = copy
+    return store
+
+
+@contextmanager
+def _opened(database_url: str) -> Iterator[Connection | None]:
+    """A connection for a command beside the running bot; None when there is no database yet."""
+    path = database_path(database_url)
+    if not path.exists():
+        yield None
+        return
+    engine = open_engine(f"sqlite:///{path}")
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise explain(error) from error
+    finally:
+        engine.dispose()
+
+
+def missed(database_url: str, limit: int = 1000) -> list[MissedUtterance]:
+    """What nobody could answer, for `python -m bot missed`; works beside a running bot. Raises StoreError."""
+    with _opened(database_url) as connection:
+        return records.list_missed(connection, limit) if connection else []
+
+
+def stuck(database_url: str) -> list[SetAside]:
+    """Messages set aside after five tries, for `python -m bot stuck`. Raises StoreError."""
+    with _opened(database_url) as connection:
+        return records.list_set_aside(connection) if connection else []
+
+
+def retry(database_url: str, row_id: int | None = None) -> int:
+    """Puts one message that was set aside back, or all; the running bot takes them up within a minute. How many."""
+    with _opened(database_url) as connection:
+        return records.try_again(connection, row_id) if connection else 0

@@ -45,7 +45,8 @@ class Outgoing:
 
     ``answers`` is the update id of the message it answers and ``message_id`` that message's id in the channel: what is
     quoted, or edited when ``reply.replaces``. ``reply`` is None when only the ``toast`` of a tapped button is due.
-    ``id`` is 0 for a card sent from memory because the store is down.
+    ``id`` is 0 for a card sent from memory because the store is down. ``is_alarm``: an alarm record waits for its time.
+    ``since``: when it was stored, seconds since 1970.
     """
 
     id: int
@@ -58,6 +59,8 @@ class Outgoing:
     origin: Origin = field(default_factory=dict)
     priority: Priority = Priority.NORMAL
     attempts: int = 0
+    is_alarm: bool = False
+    since: float = 0.0
 
     @property
     def key(self) -> ChatKey:
@@ -73,3 +76,4 @@ class Handled:
     reply: Reply | None
     toast: str = ""
     records: tuple[Record, ...] = ()
+    content_version: str = ""

@@ -1,0 +1,288 @@
+"""Statements of the path of a message: accept, finish, mark as sent. Each runs inside the writer's transaction."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bot.conversation import Conversation, Message, Reply
+from bot.safety import Level
+from bot.store import records
+from bot.store.pseudonyms import Pseudonyms
+from bot.store.tables import CLINIC, State, conversations, inbox, outbox
+from bot.store.values import ChatKey, Handled, Incoming, Origin, Outgoing, Priority
+
+
+def insert(connection: Connection, table: Any) -> Any:
+    """INSERT that knows ON CONFLICT, which both databases write alike."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message with what the screening at intake said of it, ready to be stored."""
+
+    message: Message
+    origin: Origin
+    level: Level | None
+
+
+def accept(connection: Connection, arrivals: Sequence[Arrival], now: float) -> list[Incoming | None]:
+    """Stores what is new; None for what was known already."""
+    statement = insert(connection, inbox).on_conflict_do_nothing(index_elements=["channel", "update_id"])
+    rows = connection.execute(
+        statement.returning(inbox.c.id, inbox.c.channel, inbox.c.update_id),
+        [
+            {
+                "clinic": CLINIC,
+                "channel": arrival.message.channel,
+                "chat": arrival.message.chat,
+                "update_id": arrival.message.update_id,
+                "message": _json(arrival.message.to_json()),
+                "origin": _json(dict(arrival.origin)),
+                "level": arrival.level.value if arrival.level else None,
+                "priority": int(Priority.of(arrival.level)),
+                "received_at": now,
+            }
+            for arrival in arrivals
+        ],
+    )
+    ids = {(channel, update_id): row_id for row_id, channel, update_id in rows}
+    stored: list[Incoming | None] = []
+    for arrival in arrivals:
+        row_id = ids.pop((arrival.message.channel, arrival.message.update_id), None)
+        stored.append(
+            Incoming(id=row_id, message=arrival.message, origin=arrival.origin, priority=Priority.of(arrival.level))
+            if row_id is not None
+            else None
+        )
+    return stored
+
+
+def load_conversations(connection: Connection, chats: Iterable[ChatKey]) -> dict[ChatKey, Conversation]:
+    """The remembered conversations of ``chats``; a chat nobody remembers is left out."""
+    found: dict[ChatKey, Conversation] = {}
+    for channel, ids in _by_channel(chats).items():
+        rows = connection.execute(
+            select(conversations.c.chat, conversations.c.state).where(
+                conversations.c.channel == bindparam("at"), conversations.c.chat.in_(bindparam("ids", expanding=True))
+            ),
+            {"at": channel, "ids": ids},
+        )
+        found |= {(channel, chat): Conversation.from_json(json.loads(state)) for chat, state in rows}
+    return found
+
+
+def _by_channel(chats: Iterable[ChatKey]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for channel, chat in chats:
+        grouped.setdefault(channel, []).append(chat)
+    return grouped
+
+
+def finish(connection: Connection, handled: Sequence[Handled], now: float, pseudonyms: Pseudonyms) -> list[Outgoing]:
+    """Marks messages as done, erases text and chat, and keeps all that came of them. Returns what is to be sent."""
+    _mark_done(connection, [one.incoming.id for one in handled], now)
+    _remember(connection, handled, now)
+    outgoing = _enqueue(connection, handled, now)
+    by_message = {one.answers: one.id for one in outgoing}
+    for one in handled:
+        if one.records:
+            records.write(connection, one, by_message.get(one.incoming.message.update_id), now, pseudonyms)
+    return outgoing
+
+
+def _mark_done(connection: Connection, ids: list[int], now: float) -> None:
+    connection.execute(
+        update(inbox)
+        .where(inbox.c.id == bindparam("row"))
+        .values(state=int(State.DONE), chat="", message=None, origin="{}", done_at=bindparam("at")),
+        [{"row": row, "at": now} for row in ids],
+    )
+
+
+def _remember(connection: Connection, handled: Sequence[Handled], now: float) -> None:
+    latest = {one.incoming.key: one.conversation for one in handled}
+    statement = insert(connection, conversations)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["channel", "chat"],
+            set_={"state": statement.excluded.state, "updated_at": statement.excluded.updated_at},
+        ),
+        [
+            {"channel": channel, "chat": chat, "clinic": CLINIC, "state": _json(state.to_json()), "updated_at": now}
+            for (channel, chat), state in latest.items()
+        ],
+    )
+
+
+def _enqueue(connection: Connection, handled: Sequence[Handled], now: float) -> list[Outgoing]:
+    due = [one for one in handled if one.reply is not None or one.toast]
+    if not due:
+        return []
+    rows = [
+        {
+            "clinic": CLINIC,
+            "channel": one.incoming.message.channel,
+            "chat": one.incoming.message.chat,
+            "inbox_id": one.incoming.id,
+            "answers": one.incoming.message.update_id,
+            "message_id": one.incoming.message.message_id,
+            "reply": _json(one.reply.to_json()) if one.reply else None,
+            "toast": one.toast,
+            "origin": _json(dict(one.incoming.origin)),
+            "is_alarm": records.has_alarm(one),
+            "priority": int(Priority.of(one.reply.level if one.reply else None)),
+            "created_at": now,
+        }
+        for one in due
+    ]
+    ids = connection.scalars(
+        insert(connection, outbox).returning(outbox.c.id, sort_by_parameter_order=True), rows
+    ).all()
+    return [
+        Outgoing(
+            id=row_id,
+            channel=one.incoming.message.channel,
+            chat=one.incoming.message.chat,
+            reply=one.reply,
+            toast=one.toast,
+            answers=one.incoming.message.update_id,
+            message_id=one.incoming.message.message_id,
+            origin=one.incoming.origin,
+            priority=Priority.of(one.reply.level if one.reply else None),
+            is_alarm=records.has_alarm(one),
+            since=now,
+        )
+        for row_id, one in zip(ids, due, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What came of sending a row: ``sent_id`` is the channel's id of the message, ``error`` why it was refused."""
+
+    outgoing: Outgoing
+    sent_id: str = ""
+    error: str = ""
+
+
+def mark_sent(connection: Connection, marks: Sequence[Mark], now: float) -> None:
+    """Marks rows as sent or refused and erases what they said."""
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.id == bindparam("row"))
+        .values(
+            state=bindparam("is"),
+            chat="",
+            reply=None,
+            toast="",
+            origin="{}",
+            sent_at=bindparam("at"),
+            sent_id=bindparam("name"),
+            error=bindparam("why"),
+        ),
+        [
+            {
+                "row": mark.outgoing.id,
+                "is": int(State.REFUSED if mark.error else State.DONE),
+                "at": now,
+                "name": mark.sent_id or None,
+                "why": mark.error[:200] or None,
+            }
+            for mark in marks
+        ],
+    )
+    for mark in marks:
+        if mark.outgoing.is_alarm and not mark.error:
+            records.mark_alarm_sent(connection, mark.outgoing.id, mark.sent_id, now)
+
+
+def move_chat(connection: Connection, channel: str, old: str, new: str) -> None:
+    """A group got a new id: what waits for it, and what is remembered of it, moves along."""
+    for table in (inbox, outbox):
+        connection.execute(
+            update(table)
+            .where(table.c.channel == channel, table.c.chat == old, table.c.state == int(State.WAITING))
+            .values(chat=new)
+        )
+    connection.execute(delete(conversations).where(conversations.c.channel == channel, conversations.c.chat == new))
+    connection.execute(
+        update(conversations).where(conversations.c.channel == channel, conversations.c.chat == old).values(chat=new)
+    )
+
+
+def load_inbox(connection: Connection) -> list[Incoming]:
+    """What waits to be answered, oldest first."""
+    rows = connection.execute(select(inbox).where(inbox.c.state == int(State.WAITING)).order_by(inbox.c.id))
+    return [incoming_of(row) for row in rows]
+
+
+def incoming_of(row: Any) -> Incoming:
+    return Incoming(
+        id=row.id,
+        message=Message.from_json(json.loads(row.message)),
+        origin=json.loads(row.origin),
+        priority=Priority(row.priority),
+        attempts=row.attempts,
+        is_recovered=True,
+    )
+
+
+def load_outbox(connection: Connection) -> list[Outgoing]:
+    """What waits to be sent, oldest first."""
+    rows = connection.execute(select(outbox).where(outbox.c.state == int(State.WAITING)).order_by(outbox.c.id))
+    return [
+        Outgoing(
+            id=row.id,
+            channel=row.channel,
+            chat=row.chat,
+            reply=Reply.from_json(json.loads(row.reply)) if row.reply else None,
+            toast=row.toast,
+            answers=row.answers,
+            message_id=row.message_id,
+            origin=json.loads(row.origin),
+            priority=Priority(row.priority),
+            attempts=row.attempts,
+            is_alarm=row.is_alarm,
+            since=row.created_at,
+        )
+        for row in rows
+    ]
+
+
+def count_attempts(connection: Connection, ids: Sequence[int], error: str = "") -> None:
+    connection.execute(
+        update(inbox)
+        .where(inbox.c.id.in_(list(ids)))
+        .values(attempts=inbox.c.attempts + 1, error=error[:200] or None)
+    )
+
+
+def set_aside(connection: Connection, handled: Handled, error: str, now: float) -> list[Outgoing]:
+    """Takes a poison message out of the way; the patient gets ``handled.reply``. The text stays for a second try."""
+    connection.execute(
+        update(inbox)
+        .where(inbox.c.id == handled.incoming.id)
+        .values(state=int(State.SET_ASIDE), attempts=inbox.c.attempts + 1, error=error[:200], done_at=now)
+    )
+    return _enqueue(connection, [handled], now)
+
+
+def count_waiting(connection: Connection) -> dict[str, tuple[int, float | None]]:
+    """For each queue how many rows wait and since when the oldest does."""
+    counts: dict[str, tuple[int, float | None]] = {}
+    sources: list[tuple[str, Any, Any]] = [("inbox", inbox, inbox.c.received_at), ("outbox", outbox, outbox.c.created_at)]
+    for name, table, since in sources:
+        row = connection.execute(select(func.count(), func.min(since)).where(table.c.state == int(State.WAITING))).one()
+        counts[name] = (int(row[0]), row[1])
+    return counts
+
+

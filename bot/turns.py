@@ -1,0 +1,140 @@
+"""One message's turn: the assistant's answer, a chat's speed limit, and what is said when answering itself breaks."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+from bot.conversation import Conversation, Escalated, Message, Reply, Turn
+from bot.logs import describe, log
+from bot.metrics import Metrics
+from bot.safety import Level, Screening
+from bot.store import ChatKey, Handled, Incoming, Priority
+
+MAX_TRIES: Final = 5
+MAX_PER_MINUTE: Final = 30
+MAX_CHATS: Final = 4_000
+PIECE_SECONDS: Final = 0.005
+
+
+class Answering(Protocol):
+    """What is needed of the assistant. ``is_slow``: a reply may take 30 ms, so it gets a thread of its own."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def is_slow(self) -> bool: ...
+    def reply(self, message: Message, conversation: Conversation) -> Turn: ...
+    def screen(self, message: Message, conversation: Conversation) -> Screening: ...
+    def card(self, screening: Screening) -> Reply: ...
+    def fallback(self) -> Reply: ...
+    def slow_down(self) -> Reply: ...
+
+
+class Speed:
+    """Messages of a chat in a minute, by the time they arrived."""
+
+    def __init__(self) -> None:
+        self._arrivals: dict[ChatKey, deque[float]] = {}
+
+    def count(self, key: ChatKey, at: float) -> int:
+        """How many came in the minute before ``at`` (seconds), this one included."""
+        if len(self._arrivals) >= MAX_CHATS and key not in self._arrivals:
+            self._arrivals = {k: times for k, times in self._arrivals.items() if times[-1] > at - 60}
+        times = self._arrivals.setdefault(key, deque(maxlen=MAX_PER_MINUTE + 2))
+        times.append(at)
+        while times[0] <= at - 60:
+            times.popleft()
+        return len(times)
+
+
+def alarm_of(screening: Screening) -> Level | None:
+    """The level, when it is one that must not wait or get lost."""
+    top = screening.top
+    return top.level if top and top.level in (Level.EMERGENCY, Level.URGENT) else None
+
+
+class Turns:
+    def __init__(self, current: Callable[[], Answering], metrics: Metrics) -> None:
+        self._current = current
+        self._metrics = metrics
+        self._speed = Speed()
+        self._thinking = ThreadPoolExecutor(1, thread_name_prefix="thinking")
+        self._yielded_at = time.monotonic()
+
+    async def take(self, incoming: Incoming, conversation: Conversation) -> Handled:
+        """Answers one message. Raises only when both the answer and the screening broke, or there is no alarm."""
+        assistant = self._current()
+        count = self._speed.count(incoming.key, incoming.message.now.timestamp()) if incoming.attempts == 0 else 0
+        message = replace(incoming.message, now=datetime.now(UTC))
+        if count > MAX_PER_MINUTE:
+            return self._too_fast(assistant, replace(incoming, message=message), conversation, count)
+        await self._breathe()
+        began = time.perf_counter()
+        try:
+            if assistant.is_slow and incoming.priority != Priority.EMERGENCY:
+                loop = asyncio.get_running_loop()
+                turn = await loop.run_in_executor(self._thinking, assistant.reply, message, conversation)
+            else:
+                turn = assistant.reply(message, conversation)
+        except Exception as error:
+            card = self._card(assistant, incoming, message, conversation)
+            if card is None:
+                raise
+            log().error("an answer broke; the card goes out", row=incoming.id, error=describe(error))
+            return card
+        self._metrics.answering.add(time.perf_counter() - began)
+        level = alarm_of(turn.screening) if turn.screening else None
+        self._metrics.outcomes[turn.outcome.value, turn.entry, level.value if level else ""] += 1
+        return Handled(
+            incoming=incoming,
+            conversation=turn.conversation,
+            reply=turn.reply,
+            toast=turn.toast,
+            records=turn.records,
+            content_version=assistant.version,
+        )
+
+    async def _breathe(self) -> None:
+        """Lets sends and arrivals go on between the answers of a batch."""
+        if time.monotonic() - self._yielded_at > PIECE_SECONDS:
+            await asyncio.sleep(0)
+            self._yielded_at = time.monotonic()
+
+    def _card(
+        self, assistant: Answering, incoming: Incoming, message: Message, conversation: Conversation
+    ) -> Handled | None:
+        """The screening's own answer when nothing else works; None when it raises no alarm."""
+        screening = assistant.screen(message, conversation)
+        level, top = alarm_of(screening), screening.top
+        if level is None or top is None:
+            return None
+        self._metrics.outcomes["escalation", "", level.value] += 1
+        return Handled(
+            incoming=incoming,
+            conversation=conversation.hearing(screening.heard, message.now),
+            reply=assistant.card(screening),
+            records=(Escalated(top.rule, top.level, assistant.version),),
+            content_version=assistant.version,
+        )
+
+    def _too_fast(self, assistant: Answering, incoming: Incoming, conversation: Conversation, count: int) -> Handled:
+        """Above 30 a minute a chat gets one notice and then nothing but the cards of alarms."""
+        self._metrics.rate_limited += 1
+        card = self._card(assistant, incoming, incoming.message, conversation)
+        if card is not None:
+            return card
+        reply = assistant.slow_down() if count == MAX_PER_MINUTE + 1 else None
+        screening = assistant.screen(incoming.message, conversation)
+        heard = conversation.hearing(screening.heard, incoming.message.now)
+        return Handled(incoming=incoming, conversation=heard, reply=reply, content_version=assistant.version)
+
+    def give_up(self, incoming: Incoming, conversation: Conversation) -> Handled:
+        """For a message that broke every try: the fallback, with the clinic's phone."""
+        assistant = self._current()
+        reply = assistant.fallback()
+        return Handled(incoming=incoming, conversation=conversation, reply=reply, content_version=assistant.version)
