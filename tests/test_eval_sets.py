@@ -1,0 +1,44 @@
+"""No line of an evaluation set stands anywhere under faq/."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bot.text import words
+
+ROOT = Path(__file__).parent.parent
+SETS = sorted((ROOT / "tests/eval").glob("*.jsonl"))
+
+
+def said_in_content():
+    from bot.content.reading import read
+
+    def strings(value):
+        if isinstance(value, str):
+            yield from [value, *value.splitlines()]
+        elif isinstance(value, dict):
+            for item in value.values():
+                yield from strings(item)
+        elif isinstance(value, list):
+            for item in value:
+                yield from strings(item)
+
+    lines = set()
+    for path in (ROOT / "faq").rglob("*.yaml"):
+        lines |= {tuple(words(line)) for line in strings(read(path, path.name).value)}
+    return lines
+
+
+@pytest.fixture(scope="module")
+def known():
+    return said_in_content()
+
+
+@pytest.mark.parametrize("path", SETS, ids=lambda path: path.stem)
+def test_no_line_of_an_evaluation_set_stands_in_the_content(path, known):
+    # One or two words ("ice", "how long") are anybody's way to ask; a whole sentence is not.
+    lines = [json.loads(line)["text"] for line in path.read_text().splitlines()]
+    assert len(lines) > 100
+    copied = [line for line in lines if len(words(line)) > 2 and tuple(words(line)) in known]
+    assert not copied
