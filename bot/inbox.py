@@ -8,14 +8,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
+from bot.assistant import Assistant
 from bot.conversation import Conversation, Message
 from bot.errors import BotError, StoreError
 from bot.intake import Intake
 from bot.lanes import Lane, Lanes
 from bot.logs import describe, log
 from bot.metrics import Metrics
-from bot.store import Arrival, ChatKey, Handled, Incoming, Origin, Outgoing, Priority, Store
-from bot.turns import MAX_TRIES, Answering, Turns
+from bot.store import ChatKey, Handled, Incoming, Origin, Outgoing, Store
+from bot.turns import MAX_TRIES, Turns
 
 MAX_WAITING: Final = 2_000
 TOGETHER: Final = 32  # messages answered in one transaction
@@ -34,7 +35,7 @@ class Inbox:
     def __init__(
         self,
         store: Store,
-        current: Callable[[], Answering],
+        current: Callable[[], Assistant],
         put: Callable[[Iterable[Outgoing]], None],
         send_now: Callable[[Outgoing], Awaitable[bool]],
         waiting_out: Callable[[], int],
@@ -77,16 +78,16 @@ class Inbox:
             return ()
         if self.is_full or self._is_stopping:
             raise Full("Too many messages wait. Try again in a second.")
-        arrivals = self._intake.screen(messages, origins or {}, await self._remembered(messages))
+        screened = self._intake.screen(messages, origins or {}, await self._remembered(messages))
         try:
-            stored = await self._store.accept(arrivals)
+            stored = await self._store.accept([one.arrival for one in screened])
         except StoreError:
             self._metrics.store_failures += 1
-            await self._intake.send_cards(arrivals)
+            await self._intake.send_cards(screened)
             raise
         self._take(one for one in stored if one is not None)
-        for arrival, one in zip(arrivals, stored, strict=True):
-            self._metrics.received[arrival.message.kind.value] += one is not None
+        for message, one in zip(messages, stored, strict=True):
+            self._metrics.received[message.kind.value] += one is not None
             self._metrics.duplicates += one is None
         return tuple(one is not None for one in stored)
 
@@ -246,5 +247,3 @@ class Inbox:
 def _is_suspect(incoming: Incoming) -> bool:
     return incoming.is_recovered and incoming.attempts > 0
 
-
-__all__ = ["Answering", "Arrival", "Full", "Inbox", "Priority"]

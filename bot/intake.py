@@ -5,56 +5,62 @@ It needs no store: when that is down, the cards of alarms go out from here.
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
+from bot.assistant import Assistant
 from bot.conversation import Conversation, Message, Reply
 from bot.logs import describe, log
 from bot.metrics import Metrics
 from bot.store import Arrival, ChatKey, Handled, Origin, Outgoing, Priority
-from bot.turns import Answering, alarm_of
+from bot.turns import alarm_of
 
 MAX_CARDED: Final = 5_000
 
 
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """A message ready to be stored and, if it raises an alarm, the card that goes out should that fail."""
+
+    arrival: Arrival
+    card: Reply | None
+
+
 class Intake:
     def __init__(
-        self, current: Callable[[], Answering], send_now: Callable[[Outgoing], Awaitable[bool]], metrics: Metrics
+        self, current: Callable[[], Assistant], send_now: Callable[[Outgoing], Awaitable[bool]], metrics: Metrics
     ) -> None:
         self._current = current
         self._send_now = send_now
         self._metrics = metrics
         self._carded: OrderedDict[tuple[str, str], None] = OrderedDict()
-        self._cards: dict[tuple[str, str], Reply] = {}
 
     def screen(
         self, messages: Sequence[Message], origins: Mapping[str, Origin], remembered: Mapping[ChatKey, Conversation]
-    ) -> list[Arrival]:
+    ) -> list["Screened"]:
         """Each message with its verdict; earlier messages of the same chat in ``messages`` are heard too."""
         assistant = self._current()
         heard = dict(remembered)
-        self._cards.clear()
-        arrivals = []
+        screened = []
         for message in messages:
             key = (message.channel, message.chat)
             conversation = heard.get(key, Conversation())
-            level = None
+            level, card = None, None
             try:
                 screening = assistant.screen(message, conversation)
                 heard[key] = conversation.hearing(screening.heard, message.now)
                 if level := alarm_of(screening):
-                    self._cards[message.channel, message.update_id] = assistant.card(screening)
+                    card = assistant.card(screening)
             except Exception as error:
                 log().error("the screening at intake broke", error=describe(error))
-            arrivals.append(Arrival(message, origins.get(message.update_id, {}), level))
-        return arrivals
+            screened.append(Screened(Arrival(message, origins.get(message.update_id, {}), level), card))
+        return screened
 
-    async def send_cards(self, arrivals: Sequence[Arrival]) -> None:
+    async def send_cards(self, screened: Sequence["Screened"]) -> None:
         """What was screened just now can't be stored: sends the cards of alarms, once per update id."""
-        for arrival in arrivals:
-            message = arrival.message
-            if card := self._cards.get((message.channel, message.update_id)):
-                await self._send_once(message, arrival.origin, card)
+        for one in screened:
+            if one.card:
+                await self._send_once(one.arrival.message, one.arrival.origin, one.card)
 
     async def send_alarms(self, handled: Sequence[Handled]) -> None:
         """Answers that can't be stored: sends those that are alarms, once per update id."""

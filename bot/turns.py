@@ -7,9 +7,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final
 
-from bot.conversation import Conversation, Escalated, Message, Reply, Turn
+from bot.assistant import Assistant
+from bot.conversation import Conversation, Escalated, Message, Outcome, Turn
+from bot.errors import BotError
 from bot.logs import describe, log
 from bot.metrics import Metrics
 from bot.safety import Level, Screening
@@ -21,18 +23,8 @@ MAX_CHATS: Final = 4_000
 PIECE_SECONDS: Final = 0.005
 
 
-class Answering(Protocol):
-    """What is needed of the assistant. ``is_slow``: a reply may take 30 ms, so it gets a thread of its own."""
-
-    @property
-    def version(self) -> str: ...
-    @property
-    def is_slow(self) -> bool: ...
-    def reply(self, message: Message, conversation: Conversation) -> Turn: ...
-    def screen(self, message: Message, conversation: Conversation) -> Screening: ...
-    def card(self, screening: Screening) -> Reply: ...
-    def fallback(self) -> Reply: ...
-    def slow_down(self) -> Reply: ...
+class Broken(BotError):
+    """The assistant could say no more than the fallback because something in it failed; the text names the error's type."""
 
 
 class Speed:
@@ -59,7 +51,7 @@ def alarm_of(screening: Screening) -> Level | None:
 
 
 class Turns:
-    def __init__(self, current: Callable[[], Answering], metrics: Metrics) -> None:
+    def __init__(self, current: Callable[[], Assistant], metrics: Metrics) -> None:
         self._current = current
         self._metrics = metrics
         self._speed = Speed()
@@ -87,6 +79,8 @@ class Turns:
                 raise
             log().error("an answer broke; the card goes out", row=incoming.id, error=describe(error))
             return card
+        if turn.failure and turn.outcome is Outcome.FALLBACK:
+            raise Broken(turn.failure)
         self._metrics.answering.add(time.perf_counter() - began)
         level = alarm_of(turn.screening) if turn.screening else None
         self._metrics.outcomes[turn.outcome.value, turn.entry, level.value if level else ""] += 1
@@ -106,29 +100,31 @@ class Turns:
             self._yielded_at = time.monotonic()
 
     def _card(
-        self, assistant: Answering, incoming: Incoming, message: Message, conversation: Conversation
+        self, assistant: Assistant, incoming: Incoming, message: Message, conversation: Conversation
     ) -> Handled | None:
         """The screening's own answer when nothing else works; None when it raises no alarm."""
         screening = assistant.screen(message, conversation)
-        level, top = alarm_of(screening), screening.top
-        if level is None or top is None:
+        level, top, card = alarm_of(screening), screening.top, assistant.card(screening)
+        if level is None or top is None or card is None:
             return None
         self._metrics.outcomes["escalation", "", level.value] += 1
         return Handled(
             incoming=incoming,
             conversation=conversation.hearing(screening.heard, message.now),
-            reply=assistant.card(screening),
+            reply=card,
             records=(Escalated(top.rule, top.level, assistant.version),),
             content_version=assistant.version,
         )
 
-    def _too_fast(self, assistant: Answering, incoming: Incoming, conversation: Conversation, count: int) -> Handled:
+    def _too_fast(self, assistant: Assistant, incoming: Incoming, conversation: Conversation, count: int) -> Handled:
         """Above 30 a minute a chat gets one notice and then nothing but the cards of alarms."""
         self._metrics.rate_limited += 1
         card = self._card(assistant, incoming, incoming.message, conversation)
         if card is not None:
             return card
-        reply = assistant.slow_down() if count == MAX_PER_MINUTE + 1 else None
+        said = assistant.content.phrases.too_many
+        is_first = count == MAX_PER_MINUTE + 1
+        reply = assistant.replies.say(said, incoming.message.now, assistant.replies.way_out()) if is_first else None
         screening = assistant.screen(incoming.message, conversation)
         heard = conversation.hearing(screening.heard, incoming.message.now)
         return Handled(incoming=incoming, conversation=heard, reply=reply, content_version=assistant.version)
@@ -136,5 +132,5 @@ class Turns:
     def give_up(self, incoming: Incoming, conversation: Conversation) -> Handled:
         """For a message that broke every try: the fallback, with the clinic's phone."""
         assistant = self._current()
-        reply = assistant.fallback()
+        reply = assistant.fallback(replace(incoming.message, now=datetime.now(UTC)))
         return Handled(incoming=incoming, conversation=conversation, reply=reply, content_version=assistant.version)

@@ -1,0 +1,293 @@
+"""Telegram's side of the path: calls and their errors, nothing else. The only file that imports python-telegram-bot."""
+
+import asyncio
+import json
+import os
+from datetime import timedelta
+from typing import Any, Final
+
+os.environ.setdefault("PTB_TIMEDELTA", "1")  # RetryAfter in the form that stays
+
+import aiohttp
+from telegram import Bot, BotCommand, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, ReplyParameters
+from telegram.constants import ParseMode
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Conflict,
+    EndPointNotFound,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+    TimedOut,
+)
+from telegram.request import BaseRequest, RequestData
+
+from bot.channels.telegram_text import as_html, as_text, fits, keyboard
+from bot.channels.telegram_updates import ALLOWED_UPDATES
+from bot.conversation import Reply
+from bot.errors import BotError
+from bot.outbox import Again, Moved, Refused, Result, Sent, Wait
+from bot.pace import Pace
+from bot.store import Outgoing
+
+CONNECT_SECONDS: Final = 3.0
+CALL_SECONDS: Final = 10.0
+# A dead connection shows only when the answer is overdue, so a short poll is what brings the bot back quickly.
+POLL_SECONDS: Final = 3
+POLL_PATIENCE: Final = 1.5
+NO_PREVIEW: Final = LinkPreviewOptions(is_disabled=True)
+
+
+class TelegramTrouble(BotError):
+    """A call failed. ``kind``: unauthorized, conflict, webhook, flood, refused, time-out, network. No address, no text."""
+
+    def __init__(self, kind: str, pause: float = 0.0) -> None:
+        super().__init__(f"Telegram: {kind}")
+        self.kind = kind
+        self.pause = pause
+
+
+class AioRequest(BaseRequest):
+    """python-telegram-bot's HTTP over aiohttp: a third of httpx' CPU."""
+
+    def __init__(self, base_url: str) -> None:
+        self._session: aiohttp.ClientSession | None = None
+        # Looking for proxies costs at every request, so only where there may be one.
+        self._has_proxy = base_url.startswith("https") and any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy"))
+
+    @property
+    def read_timeout(self) -> float:
+        return CALL_SECONDS
+
+    async def initialize(self) -> None:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=40, ttl_dns_cache=300, keepalive_timeout=30)
+            self._session = aiohttp.ClientSession(connector=connector, trust_env=self._has_proxy)
+
+    async def shutdown(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def do_request(
+        self,
+        url: str,
+        method: str,
+        request_data: RequestData | None = None,
+        read_timeout: Any = None,
+        write_timeout: Any = None,
+        connect_timeout: Any = None,
+        pool_timeout: Any = None,
+    ) -> tuple[int, bytes]:
+        await self.initialize()
+        assert self._session is not None
+        total = read_timeout if isinstance(read_timeout, int | float) else CALL_SECONDS
+        try:
+            async with self._session.request(
+                method,
+                url,
+                data=request_data.url_encoded_parameters().encode() if request_data else None,
+                headers={"Content-Type": "application/x-www-form-urlencoded"},
+                timeout=aiohttp.ClientTimeout(total=total, sock_connect=CONNECT_SECONDS),
+                allow_redirects=False,
+            ) as response:
+                return _from_telegram(response.status, await response.read())
+        except TimeoutError as error:
+            raise TimedOut from error
+        except aiohttp.ClientError as error:
+            raise NetworkError(type(error).__name__) from error
+
+
+def _from_telegram(status: int, body: bytes) -> tuple[int, bytes]:
+    """An answer that is not Telegram's own JSON (a proxy's 404, a login page) says nothing about the token or the
+    message: it is an outage."""
+    if status == 200 and body[:1] == b"{":
+        return status, body
+    try:
+        answer = json.loads(body)
+        is_own = isinstance(answer, dict) and isinstance(answer.get("ok"), bool) and (status == 200 or "error_code" in answer)
+    except ValueError:
+        is_own = False
+    return (status, body) if is_own else (502, b'{"ok":false,"error_code":502,"description":"Bad Gateway"}')
+
+
+def _trouble(error: Exception) -> TelegramTrouble:
+    match error:
+        case RetryAfter():
+            return TelegramTrouble("flood", _seconds(error))
+        case Conflict():
+            return TelegramTrouble("webhook" if "webhook" in error.message.lower() else "conflict")
+        case InvalidToken() | EndPointNotFound():
+            return TelegramTrouble("unauthorized")
+        case TimedOut():
+            return TelegramTrouble("time-out")
+        case BadRequest() | Forbidden() | ChatMigrated():
+            return TelegramTrouble("refused")
+        case _:
+            return TelegramTrouble("network")
+
+
+def _seconds(error: RetryAfter) -> float:
+    pause = error.retry_after
+    return pause.total_seconds() if isinstance(pause, timedelta) else float(pause)
+
+
+class Telegram:
+    """The channel: ``send`` for the outbox, and the few calls that polling, webhook and profile need.
+
+    ``api_url`` is the address up to ``/bot``, as a local Bot API server has it.
+    """
+
+    def __init__(self, token: str, api_url: str, pace: Pace) -> None:
+        self._request = AioRequest(api_url)
+        self._bot = Bot(token, base_url=api_url, request=self._request, get_updates_request=self._request)
+        self.bot_id = token.partition(":")[0]
+        self.pace = pace
+        self.username = ""
+
+    @property
+    def name(self) -> str:
+        return f"telegram:{self.bot_id}"
+
+    async def close(self) -> None:
+        await self._request.shutdown()
+
+    # Sending
+
+    async def send(self, outgoing: Outgoing) -> Result:
+        query = outgoing.origin.get("query")
+        if not query:
+            return await self._deliver(outgoing)
+        if outgoing.reply is None:
+            return await self._confirm(query, outgoing.toast)
+        _, result = await asyncio.gather(self._confirm(query, outgoing.toast), self._deliver(outgoing))
+        return result
+
+    async def is_reachable(self) -> bool:
+        try:
+            await self.get_me()
+        except TelegramTrouble:
+            return False
+        return True
+
+    async def _confirm(self, query: str, toast: str) -> Result:
+        """Ends the waiting mark on a tapped button. One that is too old is no loss."""
+        try:
+            await self._bot.answer_callback_query(query, text=toast[:200] or None)
+        except RetryAfter as error:
+            return Wait(_seconds(error))
+        except (BadRequest, Forbidden):
+            return Sent()
+        except TelegramError as error:
+            return Again(_trouble(error).kind)
+        return Sent()
+
+    async def _deliver(self, outgoing: Outgoing) -> Result:
+        reply = outgoing.reply
+        if reply is None:
+            return Sent()
+        try:
+            try:
+                if reply.replaces and outgoing.message_id.isdigit():
+                    return await self._edit(outgoing, reply)
+                return await self._send(outgoing, reply)
+            except BadRequest as error:
+                if _is_lost(error):
+                    raise
+                return await self._send_bare(outgoing, reply)
+        except RetryAfter as error:
+            return Wait(_seconds(error))
+        except ChatMigrated as error:
+            return Moved(str(error.new_chat_id))
+        except Forbidden:
+            return Refused("blocked or removed by the patient")
+        except BadRequest as error:
+            return Refused("the chat is gone" if _is_lost(error) else "refused even as bare text")
+        except TelegramError as error:
+            return Again(_trouble(error).kind)
+
+    async def _send(self, outgoing: Outgoing, reply: Reply) -> Result:
+        is_rich = fits(reply)
+        sent = await self._bot.send_message(
+            int(outgoing.chat),
+            as_html(reply) if is_rich else as_text(reply),
+            parse_mode=ParseMode.HTML if is_rich else None,
+            reply_markup=_markup(reply),
+            reply_parameters=_quoted(outgoing) if reply.quotes else None,
+            message_thread_id=_thread(outgoing),
+            link_preview_options=NO_PREVIEW,
+        )
+        return Sent(str(sent.message_id))
+
+    async def _send_bare(self, outgoing: Outgoing, reply: Reply) -> Result:
+        """Nothing that could be refused: no formatting, no buttons, no quote."""
+        sent = await self._bot.send_message(int(outgoing.chat), as_text(reply), message_thread_id=_thread(outgoing))
+        return Sent(str(sent.message_id))
+
+    async def _edit(self, outgoing: Outgoing, reply: Reply) -> Result:
+        try:
+            await self._bot.edit_message_text(
+                as_html(reply) if fits(reply) else as_text(reply),
+                chat_id=int(outgoing.chat),
+                message_id=int(outgoing.message_id),
+                parse_mode=ParseMode.HTML if fits(reply) else None,
+                reply_markup=_markup(reply),
+                link_preview_options=NO_PREVIEW,
+            )
+        except BadRequest as error:
+            if "not modified" not in error.message.lower():
+                return await self._send(outgoing, reply)
+        return Sent(outgoing.message_id)
+
+    # What polling, webhook and profile need. Each raises TelegramTrouble.
+
+    async def get_me(self) -> dict[str, Any]:
+        me: dict[str, Any] = await self.call("get_Me", patience=3.0)
+        self.username = str(me.get("username", ""))
+        return me
+
+    async def get_updates(self, offset: int | None) -> list[Any]:
+        """Waits up to three seconds for updates; plain dicts, so one odd update stops only itself."""
+        parameters: dict[str, Any] = {"timeout": POLL_SECONDS, "limit": 100, "allowed_updates": list(ALLOWED_UPDATES)}
+        if offset is not None:
+            parameters["offset"] = offset
+        updates = await self.call("get_Updates", parameters, patience=POLL_SECONDS + POLL_PATIENCE)
+        return updates if isinstance(updates, list) else []
+
+    async def call(self, method: str, parameters: dict[str, Any] | None = None, patience: float = CALL_SECONDS) -> Any:
+        """A method's plain answer. ``method`` is in the form get_Updates, from which python-telegram-bot makes getUpdates,
+        without advising its own get_updates, which would fail on one odd update."""
+        try:
+            return await self._bot.do_api_request(method, api_kwargs=parameters, read_timeout=patience)
+        except TelegramError as error:
+            raise _trouble(error) from error
+
+    async def set_commands(self, commands: dict[str, str]) -> None:
+        try:
+            await self._bot.set_my_commands([BotCommand(name, text) for name, text in commands.items()])
+        except TelegramError as error:
+            raise _trouble(error) from error
+
+
+def _is_lost(error: BadRequest) -> bool:
+    text = error.message.lower()
+    return any(sign in text for sign in ("chat not found", "user not found", "peer_id_invalid", "group chat was deactivated", "have no rights"))
+
+
+def _markup(reply: Reply) -> InlineKeyboardMarkup | None:
+    rows = keyboard(reply)
+    return InlineKeyboardMarkup([[InlineKeyboardButton(button["text"], callback_data=button["callback_data"]) for button in row] for row in rows]) if rows else None
+
+
+def _quoted(outgoing: Outgoing) -> ReplyParameters | None:
+    if not outgoing.message_id.isdigit():
+        return None
+    return ReplyParameters(int(outgoing.message_id), allow_sending_without_reply=True)
+
+
+def _thread(outgoing: Outgoing) -> int | None:
+    thread = outgoing.origin.get("thread", "")
+    return int(thread) if thread.isdigit() else None

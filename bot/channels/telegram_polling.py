@@ -1,0 +1,116 @@
+"""The getUpdates loop. The offset moves, which tells Telegram to forget, only when the batch is stored."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from bot.channels.telegram import Telegram, TelegramTrouble
+from bot.channels.telegram_updates import Received, read_update
+from bot.errors import StoreError
+from bot.inbox import Full, Inbox
+from bot.logs import describe, log
+from bot.metrics import Metrics
+
+PAUSES: Final = (0.25, 0.5, 1.0, 2.0, 3.0)
+CURES: Final = {
+    "conflict": "another program polls with this token; stop it, or give this bot a token of its own",
+    "webhook": "a webhook is set for this token; it is removed now, because TELEGRAM_WEBHOOK_URL is not set",
+    "unauthorized": "Telegram refuses the token; if it was revoked, put the new one into TELEGRAM_BOT_TOKEN and restart",
+    "network": "Telegram can't be reached, or answers with errors",
+    "time-out": "Telegram does not answer",
+}
+
+
+def read_all(updates: list[Any], telegram: Telegram, metrics: Metrics) -> list[Received]:
+    """What can be read of a batch; what can't is counted and dropped, or it would come back for ever."""
+    received = []
+    for update in updates:
+        try:
+            one = read_update(update, telegram.name, telegram.username, datetime.now(UTC))
+        except Exception as error:
+            metrics.api_errors["unreadable update"] += 1
+            log().warning("an update can't be read", error=describe(error))
+            continue
+        if one:
+            received.append(one)
+    return received
+
+
+class Polling:
+    def __init__(self, telegram: Telegram, inbox: Inbox, metrics: Metrics, on_poll: Callable[[], None]) -> None:
+        """``on_poll`` is called once, when the first poll goes out."""
+        self._telegram = telegram
+        self._inbox = inbox
+        self._metrics = metrics
+        self._on_poll = on_poll
+        self._failures = 0
+        self._last_kind = ""
+        self.last_success = 0.0  # seconds since 1970
+
+    async def run(self) -> None:
+        """Polls until it is cancelled. No error ends it."""
+        offset: int | None = None
+        is_first = True
+        while True:
+            if self._inbox.is_full:
+                await asyncio.sleep(0.1)
+                continue
+            try:
+                if is_first:
+                    is_first = False
+                    asyncio.get_running_loop().call_later(0.05, self._on_poll)
+                updates = await self._telegram.get_updates(offset)
+                self._worked()
+                await self._store(updates)
+                offset = _next_offset(updates, offset)
+            except TelegramTrouble as trouble:
+                await self._failed(trouble)
+            except (StoreError, Full) as error:
+                await self._not_stored(error)
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                log().error("polling failed by a bug", error=describe(error))
+                await self._pause()
+
+    async def _store(self, updates: list[Any]) -> None:
+        received = read_all(updates, self._telegram, self._metrics)
+        origins = {one.message.update_id: one.origin for one in received if one.origin}
+        await self._inbox.accept([one.message for one in received], origins)
+
+    def _worked(self) -> None:
+        if self._failures:
+            log().info("polling works again")
+        self._failures, self._last_kind = 0, ""
+        self.last_success = time.time()
+
+    async def _failed(self, trouble: TelegramTrouble) -> None:
+        self._metrics.api_errors[trouble.kind] += 1
+        if trouble.kind != self._last_kind:
+            log().warning("polling fails; trying again", why=CURES.get(trouble.kind, trouble.kind))
+            self._last_kind = trouble.kind
+        if trouble.kind == "webhook":
+            try:
+                await self._telegram.call("delete_Webhook")
+            except TelegramTrouble:
+                await self._pause()
+            return
+        await self._pause(trouble.pause)
+
+    async def _not_stored(self, error: Exception) -> None:
+        if self._last_kind != "store":
+            log().error("nothing is acknowledged: messages can't be stored", why=str(error))
+            self._last_kind = "store"
+        await self._pause()
+
+    async def _pause(self, told: float = 0.0) -> None:
+        pause = told or PAUSES[min(self._failures, len(PAUSES) - 1)]
+        self._failures += 1
+        await asyncio.sleep(pause)
+
+
+def _next_offset(updates: list[Any], offset: int | None) -> int | None:
+    ids = [update["update_id"] for update in updates if isinstance(update, dict) and isinstance(update.get("update_id"), int)]
+    return max(ids) + 1 if ids else offset
