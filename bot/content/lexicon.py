@@ -17,8 +17,8 @@ class Lexicon(Model):
 
     concepts: dict[Id, Annotated[tuple[Text, ...], Field(min_length=1)]] = {}
 
-    def __iter__(self) -> Iterator[tuple[str, str]]:  # type: ignore[override]  # pairs, not pydantic's fields
-        """Every pair of concept and wording."""
+    def wordings(self) -> Iterator[tuple[str, str]]:
+        """Every pair of concept and word group."""
         for concept, wordings in self.concepts.items():
             for wording in wordings:
                 yield concept, wording

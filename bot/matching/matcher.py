@@ -1,0 +1,75 @@
+"""Ranks the entries for one utterance."""
+
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from bot.content import Content
+from bot.matching.confidence import SMALL_TALK_FROM, confidence
+from bot.matching.examples import SMALL_TALK
+from bot.matching.features import Space, Vector
+from bot.matching.model import Model, build, weights
+from bot.matching.ranking import Candidate, Confidence, Ranking
+from bot.matching.rows import Floats
+from bot.text import is_other_script
+
+MOST_CANDIDATES = 5
+MOST_SUGGESTED = 3
+MOST_REASONS = 6
+
+
+class Matcher:
+    """Finds entries for utterances with one model. Holds no state that changes: threads may share it."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._reader = model.reader()
+        self._space = Space(model.features, model.idf)
+
+    @classmethod
+    def of(cls, content: Content, cache_dir: Path | None = None) -> Self:
+        """The matcher for ``content``; ``cache_dir`` keeps what was learned (None: learn it now)."""
+        return cls(weights(content, cache_dir) if cache_dir else build(content))
+
+    def rank(self, utterance: str) -> Ranking:
+        """Entries for ``utterance``, the best first. Any text is allowed, also none at all."""
+        if is_other_script(utterance):
+            return Ranking()
+        vector = self._space.vector(self._reader.read(utterance))
+        if not len(vector.at):
+            return Ranking()
+        scores = vector.value @ self.model.weights[vector.at] + self.model.bias
+        return self._ranking(scores, vector)
+
+    def _ranking(self, scores: Floats, vector: Vector) -> Ranking:
+        model, row = self.model, scores[None]
+        chances = model.calibration.probabilities(row)[0]
+        first = int(chances.argmax())
+        order = np.argsort(-chances[: model.entries], kind="stable")[:MOST_CANDIDATES]
+        candidates = tuple(Candidate(model.labels[at], float(chances[at])) for at in order)
+        if first >= model.entries and chances[first] >= SMALL_TALK_FROM and model.labels[first].startswith(SMALL_TALK):
+            kind = model.labels[first].removeprefix(SMALL_TALK)
+            return Ranking(candidates, Confidence.LOW, small_talk=kind, none=float(chances[-1]))
+        trust = float(model.calibration.trust_in(row, model.entries)[0])
+        sure = confidence(trust)
+        return Ranking(
+            candidates=candidates,
+            confidence=sure,
+            margin=candidates[0].score - (candidates[1].score if len(candidates) > 1 else 0.0),
+            none=float(chances[model.entries :].sum()),
+            suggested=candidates[:MOST_SUGGESTED] if sure is Confidence.MEDIUM else (),
+            why=self._reasons(vector, int(order[0])),
+        )
+
+    def _reasons(self, vector: Vector, label: int) -> tuple[str, ...]:
+        """The words, word pairs and concepts that spoke most for ``label``; pieces of words say nothing to a reader."""
+        share = vector.value * self.model.weights[vector.at, label]
+        reasons: list[str] = []
+        for place in np.argsort(-share, kind="stable"):
+            block, _, name = self._space.names[vector.at[place]].partition(":")
+            if share[place] <= 0 or len(reasons) == MOST_REASONS:
+                break
+            if block != "letters":
+                reasons.append(f"{name} ({block} {share[place]:+.2f})")
+        return tuple(reasons)
