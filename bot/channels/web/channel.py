@@ -119,6 +119,7 @@ class WebChannel:
         session = Session.of(request) or Session.begin()
         transcript = self._transcripts.open(session.chat)
         fields = await read_fields(request)
+        request.state.typed = fields.get("text", "")
         posted = read_post(fields, session.chat, transcript, datetime.now(UTC))
         is_script = _is_script(request)
         if posted is None:
@@ -194,7 +195,8 @@ class WebChannel:
             return JSONResponse({"error": unusable.words}, unusable.status, headers=retry)
         session = Session.of(request)
         transcript = self._transcripts.find(session.chat) if session else None
-        response = self._page(transcript, words=unusable.words, status=unusable.status)
+        typed = getattr(request.state, "typed", "")
+        response = self._page(transcript, draft=typed, words=unusable.words, status=unusable.status)
         response.headers.update(retry)
         return response
 

@@ -25,6 +25,7 @@ let shown = tab.read("chat", []); // [{id, html}] as it came from the server
 let unsent = device.read("unsent", []); // [{id, fields, label, bubble, since}], oldest first
 const waiting = new Map(); // message id → timer that says that the answer takes long
 
+const inside = (element) => element.querySelector(".bubble").innerHTML + (element.querySelector(".buttons")?.innerHTML ?? "");
 const bubbleOf = (id) => document.getElementById(`t-${id}`);
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (n) => n.toString(16).padStart(2, "0")).join("");
@@ -65,17 +66,13 @@ function take1(item) {
     append(element);
     return element;
   }
-  say(old, "");
-  if (item.who === "you") {
-    old.dataset.version = element.dataset.version;
+  if (inside(old) === inside(element)) {
+    say(old, element.querySelector(".status")?.textContent);
     return null;
   }
-  if (old.dataset.version === element.dataset.version) return null;
-  if (old.querySelector(".bubble").innerHTML === element.querySelector(".bubble").innerHTML) return null;
   const hadFocus = old.contains(document.activeElement);
   if (chat.lastElementChild !== old && !old.querySelector(".who")) element.querySelector(".who")?.remove();
   old.className = element.className;
-  old.dataset.version = element.dataset.version;
   old.replaceChildren(...element.childNodes);
   if (hadFocus) (old.querySelector("button") ?? input).focus({ preventScroll: true });
   return old;
@@ -178,7 +175,7 @@ async function flush() {
 
 async function post(message) {
   const place = placeOf(message);
-  const slow = setTimeout(() => say(place, "Sending…"), 1000);
+  const slow = setTimeout(() => place.querySelector(":scope > .status") || say(place, "Sending…"), 1000);
   let problem = "";
   try {
     const age = Math.max(0, Math.round((Date.now() - message.since) / 1000));
@@ -349,7 +346,7 @@ function restore() {
 }
 
 input.required = false; // said here in words, not by the browser
-document.getElementById("hint").prepend("Enter sends, Shift and Enter makes a new line. ");
+document.getElementById("keys").textContent = "Enter sends, Shift and Enter makes a new line. ";
 restore();
 flush();
 listen("");

@@ -30,11 +30,11 @@ def render(bubble: Bubble, *, is_named: bool = True) -> str:
     speaker = _SPEAKERS[bubble.who] if is_named else ""
     named = f'<p class="who">{speaker}</p>' if speaker else ""
     inside = _reply(bubble.reply) if bubble.reply else f"<p>{_lines(bubble.text)}</p>"
+    note = f'<p class="status">{escape(bubble.note)}</p>' if bubble.note else ""
     kinds = " ".join(["turn", bubble.who.value, *([level.value] if level else [])])
     return (
-        f'<li class="{kinds}" id="t-{escape(bubble.id)}" data-version="{bubble.version}" '
-        f'data-at="{bubble.at.isoformat(timespec="seconds")}" data-answers="{escape(bubble.answers)}">'
-        f'{named}<div class="bubble">{inside}</div>{_buttons(bubble)}</li>'
+        f'<li class="{kinds}" id="t-{escape(bubble.id)}" data-answers="{escape(bubble.answers)}">'
+        f'{named}<div class="bubble">{inside}</div>{_buttons(bubble)}{note}</li>'
     )
 
 

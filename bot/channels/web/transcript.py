@@ -28,8 +28,8 @@ class Who(StrEnum):
 class Bubble:
     """One item of the conversation.
 
-    ``version`` grows with every change in its transcript; ``erases``: what stood before it was erased at the patient's
-    wish.
+    ``version`` grows with every change in its transcript; ``note`` confirms a tap on one of its buttons; ``erases``: what
+    stood before it was erased at the patient's wish.
     """
 
     id: str
@@ -39,6 +39,7 @@ class Bubble:
     text: str = ""
     reply: Reply | None = None
     answers: str = ""
+    note: str = ""
     erases: bool = False
 
     @property
@@ -125,11 +126,12 @@ class Transcript:
         # A card that came from memory (id 0) gives way to the stored reply to the same message.
         replaced = self._bubbles.get(outgoing.message_id if reply and reply.replaces else f"{asked_id}-0")
         if reply is None:
-            if outgoing.toast:
-                self._put(Bubble(id=bubble_id, who=Who.NOTE, text=outgoing.toast, at=now))
+            tapped = self._bubbles.get(outgoing.message_id)
+            note = Bubble(id=bubble_id, who=Who.NOTE, text=outgoing.toast, at=now)
+            self._put(replace(tapped, note=outgoing.toast) if tapped else note)
         elif replaced:
             bubble_id = replaced.id
-            self._put(replace(replaced, reply=reply, at=now))
+            self._put(replace(replaced, reply=reply, note="", at=now))
         else:
             if asked and asked.is_tap:
                 self._put(Bubble(id=asked.id, who=Who.YOU, text=asked.text, at=asked.at))
