@@ -32,6 +32,11 @@ class Matcher:
         """The matcher for ``content``; ``cache_dir`` keeps what was learned (None: learn it now)."""
         return cls(weights(content, cache_dir) if cache_dir else build(content))
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether ``rank`` may take tens of milliseconds, so that a service calls it in a thread of its own."""
+        return False
+
     def rank(self, utterance: str) -> Ranking:
         """Entries for ``utterance``, the best first. Any text is allowed, also none at all."""
         if is_other_script(utterance):
