@@ -97,7 +97,7 @@ def set_up(level: str = "INFO", form: str = "people", secrets: Iterable[str] = (
     sys.excepthook = on_crash
 
 
-def _for_people(_logger: object, _name: str, event: MutableMapping[str, Any]) -> str:
+def _for_people(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> str:
     time_, level, what = event.pop("timestamp", ""), event.pop("level", ""), event.pop("event", "")
     fields = "  ".join(f"{key}={value}" for key, value in event.items())
     return f"{time_[11:19]} {level:<8} {what}" + (f"  {fields}" if fields else "")

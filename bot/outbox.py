@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from bot.errors import StoreError
 from bot.lanes import Lane, Lanes
@@ -57,23 +57,28 @@ Result = Sent | Wait | Again | Refused | Moved
 
 
 class Channel(Protocol):
-    """One way to reach patients. ``name`` is the ``channel`` of its messages: "web", "telegram:<bot id>".
-
-    ``pace``: its flood limits. ``is_reachable`` is a cheap harmless call that tells whether sending makes sense.
-    """
+    """One way to reach patients. ``name`` is the ``channel`` of its messages: "web", "telegram:<bot id>"."""
 
     @property
     def name(self) -> str: ...
-    @property
-    def pace(self) -> Pace: ...
     async def send(self, outgoing: Outgoing) -> Result: ...
+
+
+@runtime_checkable
+class Probed(Protocol):
+    """A channel that can tell by a cheap harmless call whether sending makes sense."""
+
     async def is_reachable(self) -> bool: ...
 
 
 class Outbox:
-    def __init__(self, store: Store, channels: Iterable[Channel], metrics: Metrics) -> None:
+    """``paces``: the flood limits of channels, by name; a channel without an entry has none."""
+
+    def __init__(
+        self, store: Store, channels: Iterable[Channel], metrics: Metrics, paces: Mapping[str, Pace] | None = None
+    ) -> None:
         self._store = store
-        self._outs = {channel.name: _Out(channel) for channel in channels}
+        self._outs = {one.name: _Out(one, (paces or {}).get(one.name) or Pace()) for one in channels}
         self._metrics = metrics
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
@@ -81,6 +86,11 @@ class Outbox:
 
     def __len__(self) -> int:
         return sum(len(out.lanes) for out in self._outs.values())
+
+    def oldest(self) -> float:
+        """Seconds the oldest reply has waited to be sent."""
+        now = time.time()
+        return max((now - one.since for out in self._outs.values() for one in out.lanes.items()), default=0.0)
 
     def put(self, due: Iterable[Outgoing]) -> None:
         """Takes over replies that are stored already."""
@@ -150,7 +160,7 @@ class Outbox:
             lane, wait = out.lanes.next(now, Priority.EMERGENCY if only_emergencies else Priority.NORMAL)
             if lane is None:
                 return _sooner(hold or None, wait)
-            if (wait := out.channel.pace.chat_wait(lane.first.chat, now)) > 0:
+            if (wait := out.pace.chat_wait(lane.first.chat, now)) > 0:
                 out.lanes.delay(lane, now + wait)
                 continue
             if hold == 0:
@@ -160,7 +170,7 @@ class Outbox:
 
     def _start(self, out: "_Out", lane: Lane[Outgoing], now: float) -> None:
         out.lanes.start(lane)
-        out.channel.pace.take(lane.first.chat, now)
+        out.pace.take(lane.first.chat, now)
         task = asyncio.create_task(self._send(out, lane, lane.first))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -172,7 +182,7 @@ class Outbox:
             log().error("sending failed by a bug", error=describe(error))
 
     async def _send(self, out: "_Out", lane: Lane[Outgoing], outgoing: Outgoing) -> None:
-        if out.trials.is_trial(outgoing.key) and not await out.channel.is_reachable():
+        if out.trials.is_trial(outgoing.key) and isinstance(out.channel, Probed) and not await out.channel.is_reachable():
             self._fail(out, lane, outgoing, "unreachable")
             return
         result = await self._try(out.channel, outgoing)
@@ -242,13 +252,14 @@ class _Out:
     """A channel with what waits for it."""
 
     channel: Channel
+    pace: Pace
     lanes: Lanes[Outgoing] = field(default_factory=Lanes)
     trials: Trials = field(default_factory=Trials)
 
     def hold(self, now: float) -> float | None:
         """Seconds until something that is no emergency may be sent; 0 for now, None until a change."""
         wait = self.trials.wait(now)
-        return None if wait is None else max(wait, self.channel.pace.overall_wait(now))
+        return None if wait is None else max(wait, self.pace.overall_wait(now))
 
 
 def _sooner(first: float | None, second: float | None) -> float | None:

@@ -123,7 +123,7 @@ def load_settings(env_file: Path | None = None) -> Settings:
     env_file = env_file or Path(".env")
     try:
         secrets = _secret_files()
-        return Settings(_env_file=env_file if env_file.is_file() else None, **secrets)
+        return Settings(_env_file=env_file if env_file.is_file() else None, **secrets)  # type: ignore[call-arg]
     except ValidationError as error:
         raise SettingsError("\n".join(_line(problem) for problem in error.errors(include_input=False))) from None
     except UnicodeDecodeError:

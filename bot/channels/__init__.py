@@ -18,11 +18,11 @@ answered, so a page can keep ``dict[update_id, Future[Reply]]``. Results (bot.ou
 
 - ``Sent(message_id)``: it arrived.
 - ``Wait(seconds)``: a flood limit; not counted as a try.
-- ``Again(why)``: nobody knows; the outbox tries again after 0.25 to 5 seconds, for ever.
+- ``Again(why)``: nobody knows; the outbox tries again after 0.25 to 4 seconds, for ever.
 - ``Refused(why)``: never will (blocked, chat deleted, page closed); the row is done.
 - ``Moved(chat)``: the chat has a new id; sent again there.
 
 ``send`` never raises for what the other side does. A bug in it counts as ``Refused`` after five tries.
-A channel is registered by its ``name`` in bot/service.py; a web channel also offers ``routes``, the Starlette routes
-served together with /healthz, /readyz and /metrics.
+A channel is made in bot/service.py, the only place that knows them all. A web channel also offers ``routes``, served
+together with /healthz, /readyz and /metrics.
 """

@@ -30,7 +30,6 @@ from bot.channels.telegram_updates import ALLOWED_UPDATES
 from bot.conversation import Reply
 from bot.errors import BotError
 from bot.outbox import Again, Moved, Refused, Result, Sent, Wait
-from bot.pace import Pace
 from bot.store import Outgoing
 
 CONNECT_SECONDS: Final = 3.0
@@ -141,11 +140,10 @@ class Telegram:
     ``api_url`` is the address up to ``/bot``, as a local Bot API server has it.
     """
 
-    def __init__(self, token: str, api_url: str, pace: Pace) -> None:
+    def __init__(self, token: str, api_url: str) -> None:
         self._request = AioRequest(api_url)
         self._bot = Bot(token, base_url=api_url, request=self._request, get_updates_request=self._request)
         self.bot_id = token.partition(":")[0]
-        self.pace = pace
         self.username = ""
 
     @property

@@ -38,6 +38,7 @@ __all__ = [
     "SetAside",
     "Store",
     "database_path",
+    "is_served",
     "missed",
     "open_store",
     "retry",
@@ -90,8 +91,9 @@ class Store:
     async def count_waiting(self) -> dict[str, tuple[int, float | None]]:
         return await self._writer.write(queues.count_waiting)
 
-    async def expire(self) -> int:
-        return await self._writer.write(lambda c: records.expire(c, time.time()))
+    async def expire(self, missed_days: int, alarm_days: int) -> int:
+        """Deletes what has been kept long enough; returns how many rows."""
+        return await self._writer.write(lambda c: records.expire(c, time.time(), missed_days, alarm_days))
 
     async def note(self, name: str, value: str) -> None:
         """Keeps a small fact across restarts."""
@@ -149,6 +151,19 @@ def open_store(database_url: str) -> Store:
         raise
     store.upgraded_from_copy = copy
     return store
+
+
+def is_served(path: Path) -> bool:
+    """Whether a running bot holds the database."""
+    lock = path.with_name(path.name + ".lock")
+    if not lock.exists():
+        return False
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 @contextmanager

@@ -15,9 +15,7 @@ from bot.store.values import Handled
 DAY = 86_400.0
 IDS_STAY = 2 * DAY  # so that an update delivered twice is known
 CONVERSATIONS_STAY = 2 * DAY
-TEXT_STAYS = 30 * DAY  # missed utterances, messages set aside
 FEEDBACK_STAYS = 365 * DAY
-ALARMS_STAY = 365 * DAY
 
 
 def has_alarm(handled: Handled) -> bool:
@@ -58,16 +56,17 @@ def forget(connection: Connection, channel: str, chat: str, person: str) -> None
     connection.execute(update(inbox).where(is_set_aside).values(chat="", message=None, origin="{}", state=int(State.DONE)))
 
 
-def expire(connection: Connection, now: float) -> int:
+def expire(connection: Connection, now: float, missed_days: int, alarm_days: int) -> int:
     """Deletes what has been kept long enough; returns how many rows."""
+    text_stays, alarms_stay = missed_days * DAY, alarm_days * DAY
     old = [
         delete(inbox).where(inbox.c.state == int(State.DONE), inbox.c.done_at < now - IDS_STAY),
-        delete(inbox).where(inbox.c.state == int(State.SET_ASIDE), inbox.c.done_at < now - TEXT_STAYS),
+        delete(inbox).where(inbox.c.state == int(State.SET_ASIDE), inbox.c.done_at < now - text_stays),
         delete(outbox).where(outbox.c.state != int(State.WAITING), outbox.c.created_at < now - IDS_STAY),
         delete(conversations).where(conversations.c.updated_at < now - CONVERSATIONS_STAY),
-        delete(missed).where((missed.c.created_at < now - TEXT_STAYS) | missed.c.dealt_with_at.is_not(None)),
+        delete(missed).where((missed.c.created_at < now - text_stays) | missed.c.dealt_with_at.is_not(None)),
         delete(feedback).where(feedback.c.created_at < now - FEEDBACK_STAYS),
-        delete(alarms).where(alarms.c.stored_at < now - ALARMS_STAY),
+        delete(alarms).where(alarms.c.stored_at < now - alarms_stay),
     ]
     return sum(max(connection.execute(statement).rowcount, 0) for statement in old)
 

@@ -1,0 +1,272 @@
+"""The composition root: makes the parts, starts them in order, and stops them without losing anything."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from bot import logs
+from bot.assistant import Assistant, build
+from bot.backup import Backups
+from bot.errors import StartError
+from bot.inbox import Inbox
+from bot.last_good import load_or_last_good
+from bot.logs import describe, log
+from bot.metrics import Metrics
+from bot.outbox import Outbox
+from bot.pace import Pace
+from bot.readiness import Readiness
+from bot.settings import Settings
+from bot.store import Store, open_store
+from bot.upkeep import Upkeep
+from bot.web import WebServer, bind, health_routes
+
+if TYPE_CHECKING:
+    from bot.channels.telegram import Telegram
+    from bot.channels.telegram_polling import Polling
+    from bot.channels.telegram_webhook import Webhook
+    from bot.channels.web import WebChannel
+
+STOP_SECONDS: Final = 4.0
+
+
+class Current:
+    """Holds the assistant in force; a reload swaps this one reference."""
+
+    def __init__(self, assistant: Assistant, trouble: str = "") -> None:
+        self.assistant = assistant
+        self.since = time.time()
+        self.trouble = trouble
+
+    def __call__(self) -> Assistant:
+        return self.assistant
+
+    def swap(self, assistant: Assistant) -> None:
+        self.assistant, self.since, self.trouble = assistant, time.time(), ""
+
+
+def run(settings: Settings) -> int:
+    """Serves until SIGTERM or SIGINT; returns the exit code. Raises a BotError, one line, when it can't start."""
+    logs.set_up(settings.log_level, settings.log_format, settings.secrets())
+    content, trouble = load_or_last_good(settings.faq_dir, settings.data_dir / "last-good-faq")
+    current = Current(build(content, settings.cache_dir, settings.fact), trouble)
+    taken = bind(settings.web_host, settings.web_port)
+    with contextlib.closing(taken):
+        store = open_store(settings.database_url)
+        try:
+            return asyncio.run(Service(settings, current, store, taken).serve())
+        finally:
+            store.close()
+
+
+class Service:
+    def __init__(self, settings: Settings, current: Current, store: Store, taken: Any) -> None:
+        self._settings = settings
+        self._current = current
+        self._store = store
+        self._taken = taken
+        self._metrics = Metrics()
+        self._stopping = asyncio.Event()
+        self._failure: StartError | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._web_server: WebServer | None = None
+        self._web_task: asyncio.Task[None] | None = None
+        self._page: WebChannel | None = None
+        self._telegram: Telegram | None = None
+        self._polling: Polling | None = None
+        self._webhook: Webhook | None = None
+        self._backups = Backups(store.path, settings.data_dir / "backups", settings.backup_keep)
+
+    async def serve(self) -> int:
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, self._stopping.set)
+        loop.set_exception_handler(_on_loop_error)
+        self._make()
+        await self._inbox.recover()
+        await self._outbox.recover()
+        try:
+            await self._start()
+            await self._stopping.wait()
+        finally:
+            await self._stop()
+        if self._failure:
+            raise self._failure
+        return 0
+
+    # Parts
+
+    def _make(self) -> None:
+        settings = self._settings
+        channels: list[Any] = []
+        paces = {}
+        if settings.token:
+            from bot.channels.telegram import Telegram
+
+            self._telegram = Telegram(settings.token, settings.telegram_api_base_url)
+            channels.append(self._telegram)
+            paces[self._telegram.name] = Pace(settings.telegram_send_rate)
+        if settings.has_page:
+            self._page = self._make_page()
+            channels.append(self._page)
+        self._outbox = Outbox(self._store, channels, self._metrics, paces)
+        self._inbox = Inbox(
+            self._store,
+            self._current,
+            self._outbox.put,
+            self._outbox.send_now,
+            lambda: len(self._outbox),
+            self._metrics,
+        )
+        if self._telegram:
+            self._make_intake(self._telegram)
+        self._readiness = Readiness(
+            trouble=lambda: self._store.trouble,
+            content_version=lambda: self._current.assistant.version,
+            content_since=lambda: self._current.since,
+            content_trouble=lambda: self._current.trouble,
+            heard=self._heard if self._telegram else None,
+            is_polling=self._polling is not None,
+            waiting=lambda: len(self._inbox) + len(self._outbox),
+            oldest=lambda: max(self._inbox.oldest(), self._outbox.oldest()),
+            last_backup=lambda: self._backups.last_good,
+        )
+        self._metrics.gauges |= {
+            "inbox_waiting": lambda: len(self._inbox),
+            "outbox_waiting": lambda: len(self._outbox),
+            "oldest_waiting_seconds": self._readiness.oldest,
+            "ready": lambda: float(self._readiness()["ready"]),
+            "last_backup_timestamp_seconds": lambda: self._backups.last_good,
+            "last_heard_timestamp_seconds": self._heard,
+        }
+        self._upkeep = Upkeep(settings, self._store, self._backups, self._readiness)
+
+    def _make_intake(self, telegram: "Telegram") -> None:
+        settings = self._settings
+        if settings.telegram_webhook_url:
+            from bot.channels.telegram_webhook import Webhook, secret_of
+
+            secret = secret_of(settings.token, settings.webhook_secret)
+            self._webhook = Webhook(telegram, self._inbox, self._metrics, settings.telegram_webhook_url, secret)
+        else:
+            from bot.channels.telegram_polling import Polling
+
+            self._polling = Polling(telegram, self._inbox, self._metrics, self._start_the_rest)
+
+    def _make_page(self) -> "WebChannel":
+        from bot.channels.web import Front, WebChannel
+
+        def front(now: datetime) -> Front:
+            assistant = self._current()
+            clinic = assistant.content.clinic
+            return Front(clinic.name, clinic.phone, clinic.emergency_number, assistant.replies.greeting(now))
+
+        return WebChannel(lambda messages: self._inbox.accept(messages), front)
+
+    def _heard(self) -> float:
+        source = self._polling or self._webhook
+        return source.last_success if source else 0.0
+
+    # Start and stop
+
+    async def _start(self) -> None:
+        self._keep("inbox", self._inbox.run)
+        self._keep("outbox", self._outbox.run)
+        if self._telegram is None:
+            self._start_the_rest()
+            log().info("the chat page is served", address=f"http://{self._settings.web_host}:{self._taken.getsockname()[1]}/")
+            log().info("for Telegram: get a token from @BotFather, write TELEGRAM_BOT_TOKEN=… into .env, start again")
+            return
+        is_sure = await self._check_token(self._telegram)
+        if self._failure:
+            self._stopping.set()
+            return
+        if not is_sure:
+            self._keep("token", self._check_token_again)
+        if self._polling:
+            self._keep("polling", self._polling.run)
+        elif self._webhook:
+            self._start_the_rest()
+            self._keep("webhook", self._webhook.keep_set)
+
+    def _start_the_rest(self) -> None:
+        """What the first poll need not wait for."""
+        if self._stopping.is_set() or self._web_server:
+            return
+        routes = health_routes(self._readiness, self._metrics)
+        if self._webhook:
+            routes.append(self._webhook.route)
+        if self._page:
+            routes.extend(self._page.routes)
+        self._web_server = WebServer(self._taken, routes)
+        self._web_task = asyncio.create_task(self._web_server.run())
+        if self._telegram:
+            self._keep("profile", lambda: self._upkeep.write_profile(self._telegram, self._current()))
+        self._keep("sweep", self._inbox.sweep)
+        if not self._current.trouble:
+            self._keep("last good content", lambda: self._upkeep.keep_content(self._current().version))
+        for name, job in self._upkeep.jobs().items():
+            self._keep(name, job)
+
+    async def _check_token(self, telegram: "Telegram") -> bool:
+        """Whether Telegram said yes. A refused token ends the start; an outage does not."""
+        from bot.channels.telegram import TelegramTrouble
+
+        try:
+            await telegram.get_me()
+        except TelegramTrouble as trouble:
+            if trouble.kind == "unauthorized" and not self._heard():
+                self._failure = StartError(
+                    "Telegram refuses the token (TELEGRAM_BOT_TOKEN). Copy it again from @BotFather, or ask there for a new one."
+                )
+                self._stopping.set()
+            elif trouble.kind != "unauthorized":
+                log().warning("Telegram can't be reached at the start; trying on")
+            return False
+        return True
+
+    async def _check_token_again(self) -> None:
+        while self._telegram and not self._stopping.is_set() and not await self._check_token(self._telegram):
+            await asyncio.sleep(2.0)
+
+    def _keep(self, name: str, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Runs a part; if a bug ends it, it is started again."""
+
+        async def keep() -> None:
+            while True:
+                try:
+                    await job()
+                    return
+                except Exception as error:
+                    log().error("a part failed and is started again", part=name, error=describe(error))
+                    await asyncio.sleep(1.0)
+
+        self._tasks.append(asyncio.create_task(keep(), name=name))
+
+    async def _stop(self) -> None:
+        """Nothing new is begun, what is in hand is finished; the rest waits on disk."""
+        began = time.monotonic()
+        self._upkeep.say_stopping()
+        kept = {task for task in self._tasks if task.get_name() in ("inbox", "outbox")}
+        for task in set(self._tasks) - kept:
+            task.cancel()
+        if self._page:
+            self._page.close()
+        await self._inbox.stop(patience=2.0)
+        await self._outbox.stop(patience=max(0.5, STOP_SECONDS - (time.monotonic() - began)))
+        if self._web_server and self._web_task:
+            await self._web_server.stop(self._web_task)
+        for task in kept:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._telegram:
+            await self._telegram.close()
+        log().info("stopped", waiting=len(self._inbox) + len(self._outbox))
+
+
+def _on_loop_error(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    error = context.get("exception")
+    log().error("an error nobody waited for", error=describe(error) if error else str(context.get("message", "")))
