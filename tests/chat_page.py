@@ -24,7 +24,10 @@ def paragraph(text: str) -> Block:
 
 
 GREETING = Reply(
-    (paragraph("Hello. I answer questions about back spasms for Example Chiropractic Clinic."), paragraph("Ask in your own words.")),
+    (
+        paragraph("Hello. I answer questions about back spasms for Example Chiropractic Clinic."),
+        paragraph("Ask in your own words."),
+    ),
     ((Button("Does ice help?", "e:ice"),), (Button("All topics", "t"),)),
 )
 ICE = Reply(
@@ -48,14 +51,24 @@ CARD = Reply(
     Level.EMERGENCY,
 )
 URGENT = Reply(
-    (Block(BlockKind.HEADING, "Urgent, today: see a doctor about the fever."), Block(BlockKind.NUMBER, "111"), paragraph("It may be an infection.")),
+    (
+        Block(BlockKind.HEADING, "Urgent, today: see a doctor about the fever."),
+        Block(BlockKind.NUMBER, "111"),
+        paragraph("It may be an infection."),
+    ),
     ((Button("Help is on its way", "h"),),),
     Level.URGENT,
 )
 TOPICS = Reply((paragraph("What is it about?"),), ((Button("Relief at home", "t:relief"),),), replaces=True)
-GROUP = Reply((paragraph("Relief at home"),), ((Button("Does ice help?", "m:ice"),), (Button("Back to all topics", "t"),)), replaces=True)
+GROUP = Reply(
+    (paragraph("Relief at home"),),
+    ((Button("Does ice help?", "m:ice"),), (Button("Back to all topics", "t"),)),
+    replaces=True,
+)
 FORGOTTEN = Reply((paragraph("Erased: everything."),))
-FALLBACK = Reply((paragraph("I do not have an answer to that. In an emergency call 999."),), ((Button("All topics", "t"),),))
+FALLBACK = Reply(
+    (paragraph("I do not have an answer to that. In an emergency call 999."),), ((Button("All topics", "t"),),)
+)
 
 
 def answer(message: Message) -> tuple[Reply | None, str]:
@@ -144,7 +157,9 @@ class Served:
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> None:
-        config = uvicorn.Config(create_app(self.stand_in.channel), "127.0.0.1", self.port, log_config=None, lifespan="off")
+        config = uvicorn.Config(
+            create_app(self.stand_in.channel), "127.0.0.1", self.port, log_config=None, lifespan="off"
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()

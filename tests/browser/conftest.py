@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
 from chat_page import Served, served
 
 if TYPE_CHECKING:

@@ -201,7 +201,7 @@ def test_offline_says_so_keeps_the_text_and_sends_it_later_once(page, context, c
     assert len(clinic.stand_in.stored) == 1
 
 
-def test_a_patient_need_not_wait_for_the_next_try(page, context, clinic):
+def test_a_patient_need_not_wait_for_the_next_try(page):
     page.route("**/messages", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
     ask(page, "does ice help?")
     page.wait_for_timeout(3_500)  # the next try by itself is 4 seconds away
@@ -234,7 +234,9 @@ def test_an_answer_that_got_lost_on_the_way_comes_with_the_next_try(page, clinic
         else:
             route.continue_()
 
-    page.route("**/messages", lambda route: drop_first_answer(route) if route.request.method == "POST" else route.continue_())
+    page.route(
+        "**/messages", lambda route: drop_first_answer(route) if route.request.method == "POST" else route.continue_()
+    )
     ask(page, "does ice help?")
     expect(page.locator("text=Wrap it in a towel.")).to_be_visible()
     expect(page.locator(".turn")).to_have_count(3)
@@ -335,7 +337,10 @@ def test_a_visitor_who_follows_a_link_finds_the_conversation(page, context, clin
     ask(page, "echo one")
     expect(page.locator(".turn")).to_have_count(3)
     elsewhere = context.new_page()
-    elsewhere.route("https://clinic.example/", lambda route: route.fulfill(body=f"<a href='{clinic.url}'>Chat</a>", content_type="text/html"))
+    elsewhere.route(
+        "https://clinic.example/",
+        lambda route: route.fulfill(body=f"<a href='{clinic.url}'>Chat</a>", content_type="text/html"),
+    )
     elsewhere.goto("https://clinic.example/")
     elsewhere.click("text=Chat")
     expect(elsewhere.locator(".turn")).to_have_count(3)

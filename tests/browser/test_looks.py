@@ -1,4 +1,4 @@
-"""How the chat page looks and fits: accessibility rules, small windows, both colour schemes, cards, print, no script."""
+"""How the chat page looks and fits: accessibility rules, small windows, colour schemes, cards, print, no script."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -31,7 +31,9 @@ def converse(page: Page) -> None:
 
 
 def violations(page: Page) -> list[str]:
-    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})
+    found = Axe().run(
+        page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+    )
     return [f"{one['id']}: {node['html'][:120]}" for one in found.response["violations"] for node in one["nodes"]]
 
 
@@ -58,7 +60,9 @@ def test_nothing_is_cut_or_needs_scrolling_sideways(page):
 @pytest.mark.parametrize("window", [WINDOWS["400 %"]], indirect=True)
 def test_at_400_percent_nothing_covers_the_text(page):
     converse(page)
-    sticky = page.evaluate("""["header", "#composer"].map((one) => getComputedStyle(document.querySelector(one)).position)""")
+    sticky = page.evaluate(
+        """["header", "#composer"].map((one) => getComputedStyle(document.querySelector(one)).position)"""
+    )
     assert sticky == ["static", "static"]
 
 
@@ -144,7 +148,7 @@ def test_without_javascript_a_failure_keeps_the_text(page, clinic):
 
 
 @pytest.mark.parametrize("window", [{"java_script_enabled": False}], indirect=True)
-def test_axe_finds_nothing_without_javascript_either(page, browser, clinic, context):
+def test_axe_finds_nothing_without_javascript_either(page, browser, clinic):
     """axe is itself a script, so the page is drawn without one and looked at with one."""
     page.fill("#message", "i am numb down there")
     page.click("#send")

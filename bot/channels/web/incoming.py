@@ -11,9 +11,9 @@ from zlib import crc32
 
 from starlette.requests import Request
 
+from bot.channels.taps import utterance
 from bot.channels.web.transcript import Asked, Transcript
 from bot.conversation import Kind, Message
-from bot.replies import Action
 from bot.text import utf16_length
 
 COOKIE = "chat"
@@ -107,9 +107,8 @@ def read_post(fields: Fields, chat: str, transcript: Transcript | None, now: dat
     bubble_id = action = ""
     if tapped:
         bubble_id, action, shown = (*tapped.split(" ", 2), "", "")[:3]
-        kind, heard = Kind.BUTTON, shown
-        if _is_about_question(action):
-            heard = _question(bubble_id, transcript) or fields.get("question", "")[:MAX_UNITS]
+        question = _question(bubble_id, transcript) or fields.get("question", "")[:MAX_UNITS]
+        kind, heard = Kind.BUTTON, utterance(action, shown, question)
     elif command:
         action, _, shown = command.partition(" ")
         kind, heard = Kind.COMMAND, ""
@@ -154,11 +153,6 @@ def _asked_id(fields: Fields, content: str) -> str:
 def _age(fields: Fields) -> float:
     age = fields.get("age", "")
     return min(int(age), _MAX_AGE_SECONDS) if age.isascii() and age.isdigit() and len(age) < 9 else 0
-
-
-def _is_about_question(action: str) -> bool:
-    """Whether the tap says something about the question that was answered, so that the question goes along."""
-    return action == Action.NONE_OF_THESE or action.startswith("f:-:")
 
 
 def _question(bubble_id: str, transcript: Transcript | None) -> str:

@@ -28,8 +28,8 @@ class Who(StrEnum):
 class Bubble:
     """One item of the conversation.
 
-    ``version`` grows with every change in its transcript; ``note`` confirms a tap on one of its buttons; ``erases``: what
-    stood before it was erased at the patient's wish.
+    ``version`` grows with every change in its transcript; ``note`` confirms a tap on one of its buttons; ``erases``:
+    what stood before it was erased at the patient's wish.
     """
 
     id: str
