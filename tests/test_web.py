@@ -111,7 +111,7 @@ async def test_a_button_carries_its_label_and_the_bubble_it_belongs_to(client, c
 async def test_a_draft_beside_a_tapped_button_is_not_lost(client):
     await post(client, {"text": "hello"})
     response = await post(client, {"tap": "greeting t All topics", "text": "my <b>draft"})
-    assert 'aria-describedby="hint">my &lt;b&gt;draft</textarea>' in response.text
+    assert 'aria-describedby="hint" >my &lt;b&gt;draft</textarea>' in response.text
 
 
 async def test_an_empty_form_comes_back_as_the_page(client, clinic):
@@ -125,7 +125,7 @@ async def test_a_message_that_can_not_be_stored_comes_back_with_the_emergency_nu
     response = await post(client, {"text": "does ice help?"})
     assert response.status_code == 503
     assert response.headers["retry-after"] == "1"
-    assert ">does ice help?</textarea>" in response.text
+    assert 'aria-describedby="problem hint" autofocus>does ice help?</textarea>' in response.text
     assert "In an emergency call 999." in response.text
     assert response.text.count("does ice help?</p>") == 0
 
@@ -134,6 +134,11 @@ async def test_a_warning_card_shows_although_nothing_can_be_stored(client, clini
     clinic.is_down = True
     response = await post(client, {"text": "numb down there"})
     assert "Emergency: call 999 now" in response.text
+
+
+async def test_an_error_page_that_is_loaded_again_is_the_page(client):
+    response = await client.get("/messages", headers={"accept": "text/html,*/*"})
+    assert (response.status_code, response.headers["location"]) == (303, "./")
 
 
 # With JavaScript

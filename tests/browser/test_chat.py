@@ -147,7 +147,8 @@ def test_each_message_is_spoken_once_and_in_order(page, clinic):
     """A screen reader speaks what is added to the log; nothing else may be added, and nothing drawn again."""
     page.wait_for_timeout(600)
     page.evaluate(LISTEN)
-    ask(page, "echo first")
+    page.fill("#message", "echo first\n+44 20 7946 0123 & 'more'")
+    page.press("#message", "Enter")
     expect(page.locator(".turn")).to_have_count(3)
     ask(page, "echo second")
     expect(page.locator(".turn")).to_have_count(5)
@@ -156,19 +157,22 @@ def test_each_message_is_spoken_once_and_in_order(page, clinic):
     page.wait_for_timeout(300)
     spoken = page.evaluate("window.spoken")
     assert [re.sub(r"\s+", " ", words) for words in spoken] == [
-        "You said:echo first",
-        "The assistant said:first",
+        "You said:echo first +44 20 7946 0123 & 'more'",
+        "The assistant said:first+44 20 7946 0123 & 'more'",
         "You said:echo second",
         "The assistant said:second",
         "I do not have an answer to that. In an emergency call 999.All topics",
     ]
 
 
-def test_there_is_one_live_region(page):
+def test_no_live_region_stands_in_another(page):
     ask(page, "does ice help?")
     expect(page.locator(".turn")).to_have_count(3)
-    live = page.locator("[aria-live], [role=log], [role=status], [role=alert], [role=timer], output")
-    assert live.count() == 1
+    page.fill("#message", "x" * 5_000)
+    page.press("#message", "Enter")
+    live = "[aria-live], [role=log], [role=status], [role=alert], [role=timer], output"
+    assert [one.get_attribute("role") for one in page.locator(live).all()] == ["log", "alert"]
+    assert page.locator(f":is({live}) :is({live})").count() == 0
     expect(page.get_by_role("log", name="Conversation").get_by_role("list").first).to_be_visible()
 
 
@@ -260,6 +264,8 @@ def test_a_message_answered_before_a_crash_is_asked_again(page, clinic):
     ask(page, "does ice help?")
     expect(page.locator("text=Wrap it in a towel.")).to_be_visible(timeout=15_000)
     expect(page.locator(".turn.you")).to_have_count(1)
+    page.reload()
+    expect(page.locator(".turn")).to_have_count(3)
 
 
 def test_a_conversation_survives_a_restart_of_the_service(page, clinic):

@@ -131,6 +131,8 @@ class WebChannel:
         )
         if is_script:
             is_lost = stored is Stored.LONG_AGO and not is_answered and not self._is_closed
+            if is_lost:
+                transcript.withdraw(asked_id)
             news = transcript.since(fields.get("after", ""))
             is_stored = stored is not Stored.NOT
             response: Response = _json(news, transcript.cursor, answered=is_answered, lost=is_lost, stored=is_stored)
@@ -147,6 +149,8 @@ class WebChannel:
 
     @_guarded
     async def tell_news(self, request: Request) -> Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return RedirectResponse("./", 303)  # a plain form's error page, loaded again
         session = Session.of(request)
         if session is None:
             return _json([], "", session=False)

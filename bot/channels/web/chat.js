@@ -1,4 +1,6 @@
 // The chat page with JavaScript: sends without reloading, keeps what was typed, and appends to the log, never redraws it.
+if (!window.AbortSignal?.timeout || !("submitter" in SubmitEvent.prototype)) throw new Error("Old browsers use the plain form.");
+
 const chat = document.getElementById("chat");
 const log = document.getElementById("log");
 const form = document.getElementById("composer");
@@ -6,6 +8,7 @@ const input = document.getElementById("message");
 const send = document.getElementById("send");
 const menu = document.querySelector(".menu");
 const LIMIT = 4096;
+const JSON_ONLY = { Accept: "application/json" };
 const CALL = `In an emergency call ${form.dataset.emergency}.`;
 
 // A browser may refuse storage (private windows); the chat works without it.
@@ -66,7 +69,7 @@ function take1(item) {
     append(element);
     return element;
   }
-  if (inside(old) === inside(element)) {
+  if (item.who === "you" || inside(old) === inside(element)) {
     say(old, element.querySelector(".status")?.textContent);
     return null;
   }
@@ -180,8 +183,7 @@ async function post(message) {
   try {
     const age = Math.max(0, Math.round((Date.now() - message.since) / 1000));
     const body = new URLSearchParams({ ...message.fields, id: message.id, after: cursor, age });
-    const headers = { Accept: "application/json" };
-    const response = await fetch("messages", { method: "POST", body, headers, signal: AbortSignal.timeout(20_000) });
+    const response = await fetch("messages", { method: "POST", body, headers: JSON_ONLY, signal: AbortSignal.timeout(20_000) });
     const news = await response.json();
     if (response.ok) {
       clearTimeout(slow);
@@ -228,7 +230,7 @@ async function listen(seconds = "25") {
     if (document.hidden) await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
     const began = Date.now();
     try {
-      const response = await fetch(`messages?after=${encodeURIComponent(cursor)}&wait=${seconds}`, { signal: AbortSignal.timeout(40_000) });
+      const response = await fetch(`messages?after=${encodeURIComponent(cursor)}&wait=${seconds}`, { headers: JSON_ONLY, signal: AbortSignal.timeout(40_000) });
       if (!response.ok) throw new Error(response.status);
       const news = await response.json();
       if (!news.session) break;
@@ -247,15 +249,18 @@ async function listen(seconds = "25") {
 function setDraft(text) {
   input.value = text;
   device.write("draft", text);
+  grow();
 }
 
 function tellLength() {
   const over = input.value.length - LIMIT;
   document.getElementById("problem")?.remove();
+  input.setAttribute("aria-describedby", "hint");
   if (over <= 0) return true;
   const words = document.createElement("p");
   words.className = "problem";
   words.id = "problem";
+  words.setAttribute("role", "alert");
   words.textContent = `That is ${over} characters too long. Please shorten it or send it in parts.`;
   form.prepend(words);
   input.setAttribute("aria-describedby", "problem hint");
@@ -290,11 +295,18 @@ form.addEventListener("submit", (event) => {
 input.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
-  if (input.value.trim()) form.requestSubmit(send);
+  if (input.value.trim()) send.click();
 });
+
+function grow() {
+  if (CSS.supports("field-sizing", "content")) return;
+  input.style.height = "auto";
+  input.style.height = `${input.scrollHeight + 2}px`;
+}
 
 input.addEventListener("input", () => {
   device.write("draft", input.value);
+  grow();
   if (document.getElementById("problem")) tellLength();
 });
 

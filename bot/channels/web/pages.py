@@ -77,6 +77,8 @@ def page_response(
         cursor=escape(cursor),
         draft=escape(draft),
         words=f'<p class="problem" id="problem">{escape(words)}</p>' if words else "",
+        described="problem hint" if words else "hint",
+        autofocus="autofocus" if words else "",
         page=token_hex(8),
         **{name.replace(".", "_"): f"static/{name}?v={_version(name)}" for name in _FILES},
     )

@@ -127,8 +127,9 @@ class Transcript:
         replaced = self._bubbles.get(outgoing.message_id if reply and reply.replaces else f"{asked_id}-0")
         if reply is None:
             tapped = self._bubbles.get(outgoing.message_id)
-            note = Bubble(id=bubble_id, who=Who.NOTE, text=outgoing.toast, at=now)
-            self._put(replace(tapped, note=outgoing.toast) if tapped else note)
+            if outgoing.toast:
+                note = Bubble(id=bubble_id, who=Who.NOTE, text=outgoing.toast, at=now)
+                self._put(replace(tapped, note=outgoing.toast) if tapped else note)
         elif replaced:
             bubble_id = replaced.id
             self._put(replace(replaced, reply=reply, note="", at=now))
