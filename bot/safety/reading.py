@@ -1,0 +1,158 @@
+"""A message as the rules read it: words without fillers, where each stands, where thoughts end."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.text import normalize
+
+# How strongly the text breaks before a word. Distances between signs are counted in words; a break counts as several.
+NONE, COMMA, STOP, QUESTION = range(4)
+_PLACES = (1, 2, 4, 6)
+
+_PIECE = re.compile(r"\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)*|\.{2,}|[.!;\n…]+|\?[?!.]*|[,:()–—/&+\"]|-+")
+_SHORTHAND = {
+    "b4": "before", "w8": "wait", "gr8": "great", "l8": "late", "2day": "today", "2nite": "tonight", "2moro": "tomorrow",
+    "2nd": "second", "1st": "first", "3rd": "third", "4eva": "forever", "any1": "anyone", "some1": "someone", "c0ck": "cock",
+}  # fmt: skip
+_SHORTHAND_AT = re.compile(r"\b(" + "|".join(_SHORTHAND) + r")\b")
+_NUMBERS = {
+    word: value
+    for value, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen".split()
+    )
+} | {word: 10 * tens for tens, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
+_NUMBERS |= {"hundred": 100, "dozen": 12, "couple": 2, "fourty": 40}
+# "can not", "do not" as one word, so that the rules need one form.
+_JOINED_WITH_NOT = {
+    "can": "cant", "do": "dont", "does": "doesnt", "did": "didnt", "is": "isnt", "are": "arent", "was": "wasnt",
+    "were": "werent", "have": "havent", "has": "hasnt", "had": "hadnt", "will": "wont", "would": "wouldnt",
+    "could": "couldnt", "should": "shouldnt", "am": "aint",
+}  # fmt: skip
+
+
+class Spelling(Protocol):
+    def read(self, word: str) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fillers:
+    """Words that carry no sign (``silent``), and those among them that name a person (``owners``: my, his, mum's)."""
+
+    silent: frozenset[str]
+    owners: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The words that count, in order, with what stands between them. All lists have the same length."""
+
+    words: list[str]
+    values: list[float | None]  # a number's value: "39.5", "twenty"
+    places: list[int]  # position in words, breaks counted in
+    breaks: list[int]  # break before the word
+    owned: list[bool]  # whether "my", "his" … stands directly before
+    sentences: list[int]
+    asks: list[bool]  # by sentence: whether it ends in a question mark
+
+    def text(self, mask: int) -> str:
+        """The words of a match, for people."""
+        return " ".join(word for index, word in enumerate(self.words) if mask >> index & 1)
+
+
+def read(text: str, spelling: Spelling, fillers: Fillers, same: Mapping[str, str]) -> Reading:
+    """``text`` as a ``Reading``; ``same`` leads variants to one form (``im`` to ``i``). Linear in the text's length."""
+    normal = normalize(text)
+    if any(char.isdigit() for char in normal):
+        normal = _SHORTHAND_AT.sub(lambda match: _SHORTHAND[match.group()], normal)
+    reading = Reading([], [], [], [], [], [], [])
+    writer = _Writer(reading, fillers)
+    for piece in _PIECE.findall(normal):
+        first = piece[0]
+        if first.isalpha():
+            word = _without_apostrophe(piece)
+            word = same.get(word, word)
+            for part in spelling.read(word):
+                for final in same.get(part, part).split():
+                    writer.word(final)
+        elif first.isdigit():
+            writer.word(piece, _value(piece))
+        elif first == "?":
+            writer.stop(QUESTION)
+        elif piece in {"-", "\"", "("}:
+            if piece != "-":
+                writer.stop(NONE)
+        else:
+            writer.stop(STOP if first in ".!;\n…" else COMMA)
+    writer.finish()
+    return reading
+
+
+def _without_apostrophe(word: str) -> str:
+    if "'" not in word:
+        return word
+    head, _, tail = word.partition("'")
+    return head + tail if head.endswith("n") and tail == "t" else head
+
+
+def _value(piece: str) -> float | None:
+    try:
+        return float(piece.replace(",", "."))
+    except ValueError:
+        return None
+
+
+class _Writer:
+    """Puts words into a ``Reading`` one by one."""
+
+    def __init__(self, reading: Reading, fillers: Fillers) -> None:
+        self._to, self._fillers = reading, fillers
+        self._place = 0
+        self._break = NONE
+        self._owned = False
+        self._sentence = 0
+        self._last = ""  # last word typed, fillers included
+
+    def stop(self, strength: int) -> None:
+        if strength >= STOP and self._to.words and self._break < STOP:
+            self._sentence += 1
+            self._to.asks.append(strength == QUESTION)
+        self._break = max(self._break, strength)
+        if strength >= STOP:
+            self._owned = False
+            self._last = ""
+
+    def word(self, word: str, value: float | None = None) -> None:
+        to = self._to
+        if word == "not" and self._break == NONE and self._last in _JOINED_WITH_NOT:
+            joined = _JOINED_WITH_NOT[self._last]
+            self._last = joined
+            if to.words and to.words[-1] + "not" and _JOINED_WITH_NOT.get(to.words[-1]) == joined:
+                to.words[-1] = joined
+                return
+            word = joined
+        else:
+            self._last = word
+        if value is None and word in _NUMBERS:
+            value = float(_NUMBERS[word])
+            before = to.values[-1] if to.values and self._break == NONE else None
+            if before is not None and before >= 20 and before % 10 == 0 and 0 < value < 10 and before < 100:
+                to.values[-1] = before + value
+                return
+        if word in self._fillers.owners:
+            self._owned = True
+        if word in self._fillers.silent:
+            return
+        self._place += _PLACES[self._break]
+        to.words.append(word)
+        to.values.append(value)
+        to.places.append(self._place)
+        to.breaks.append(self._break)
+        to.owned.append(self._owned)
+        to.sentences.append(self._sentence)
+        self._break, self._owned = NONE, False
+
+    def finish(self) -> None:
+        self._to.asks.extend([False] * (self._sentence + 1 - len(self._to.asks)))

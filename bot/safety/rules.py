@@ -1,0 +1,96 @@
+"""Rules compiled: combinations of concepts, and where in a message they stand together."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bot.content.red_flags import Rule, When
+from bot.safety.concepts import Found, Lexicon, Occurrence
+from bot.safety.levels import Level
+from bot.safety.reading import Reading
+from bot.safety.scope import Match
+
+# How far apart, in places (a word is 1, a comma 1 more, a full stop 3 more), the concepts of a combination may stand.
+CLAUSE_SPAN = 9
+SENTENCE_SPAN = 22
+MESSAGE_SPAN = 10_000
+# Hostile repetition ("leg numb leg numb …") meets a combination hundreds of times; all of them read the same.
+MOST_MATCHES = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """Concepts (the sign first) that must stand within ``span`` places of each other."""
+
+    concepts: tuple[int, ...]
+    span: int
+    text: str
+
+    def matches(self, reading: Reading, found: Found) -> Iterator[Match]:
+        """Every way the concepts stand together, at most ``MOST_MATCHES``, nearest first for each sign."""
+        count = 0
+        for sign in found.get(self.concepts[0], ()):
+            if match := self._complete(reading, found, sign):
+                yield match
+                count += 1
+                if count >= MOST_MATCHES:
+                    return
+
+    def _complete(self, reading: Reading, found: Found, sign: Occurrence) -> Match | None:
+        mask, start, end = sign.mask, sign.start, sign.end
+        for concept in self.concepts[1:]:
+            best: tuple[int, Occurrence] | None = None
+            for other in found.get(concept, ()):
+                if other.mask & mask:
+                    continue
+                span = reading.places[max(end, other.end) - 1] - reading.places[min(start, other.start)]
+                if span <= self.span and (best is None or span < best[0]):
+                    best = span, other
+            if best is None:
+                return None
+            mask |= best[1].mask
+            start, end = min(start, best[1].start), max(end, best[1].end)
+        return Match(sign, mask, start, end)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """A rule ready to be looked for. ``order`` is its place in the file."""
+
+    id: str
+    level: Level
+    order: int
+    when: tuple[Combination, ...]
+    ask_when: tuple[Combination, ...]
+    excuses: tuple[int, ...]
+    heeds: frozenset[str]
+
+    def possible(self, found: Found, combinations: tuple[Combination, ...]) -> Iterator[Combination]:
+        for combination in combinations:
+            if all(concept in found for concept in combination.concepts):
+                yield combination
+
+
+def compile_rule(rule: Rule, order: int, lexicon: Lexicon) -> CompiledRule:
+    """``rule`` with its names looked up. KeyError for a concept that does not exist."""
+    return CompiledRule(
+        rule.id,
+        Level(rule.level),
+        order,
+        _combinations(rule.when, lexicon),
+        _combinations(rule.ask_when, lexicon),
+        tuple(lexicon.number(name) for name in rule.unless),
+        frozenset(rule.heeds),
+    )
+
+
+def _combinations(when: When, lexicon: Lexicon) -> tuple[Combination, ...]:
+    spans = ((when.clause, CLAUSE_SPAN), (when.sentence, SENTENCE_SPAN), (when.message, MESSAGE_SPAN))
+    return tuple(
+        Combination(tuple(_concept(name.strip(), lexicon) for name in text.split("+")), span, text)
+        for texts, span in spans
+        for text in texts
+    )
+
+
+def _concept(name: str, lexicon: Lexicon) -> int:
+    return lexicon.add(name, name.strip('"')) if name.startswith('"') else lexicon.number(name)

@@ -1,0 +1,221 @@
+"""Whether a sign that was met counts: denied, asked in general, supposed, told of others, past and over.
+
+Everything is decided clause by clause. The cues themselves are words of the content (``scope:`` in red-flags.yaml);
+here is only the grammar.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from bot.content.red_flags import Scope
+from bot.safety.concepts import Found, Lexicon, Occurrence
+from bot.safety.reading import COMMA, STOP, Reading
+
+LONGEST_DENIAL = 10  # words
+LONGEST_SUPPOSITION = 10
+SETTLED_WITHIN = 3  # words after a sign
+NEAR_EXCUSE = 12  # places between a sign and what explains it away
+CUES = (
+    "denials", "whole_denials", "not_denials", "settled", "openers", "supposed", "told", "past", "over", "now", "animals",
+    "idioms", "people",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Concepts of a combination where they stand together; ``sign`` is the first of them."""
+
+    sign: Occurrence
+    mask: int
+    start: int
+    end: int
+
+
+class ScopeWords:
+    """The cue words, compiled once."""
+
+    def __init__(self, scope: Scope, lexicon: Lexicon) -> None:
+        self.cue = {name: lexicon.number("scope " + name) for name in CUES}
+        self.subjects = frozenset(scope.subjects)
+        self.joining = frozenset(scope.joining)
+        self.contrasts = frozenset(scope.contrasts)
+        self.listed = frozenset(scope.listed)
+        self.modals = frozenset(scope.modals)
+        self.anyone = frozenset(scope.anyone)
+
+
+class MessageScope:
+    """What the cues of one message reach."""
+
+    def __init__(self, words: ScopeWords, reading: Reading, found: Found) -> None:
+        self._is, self._reading, self._found = words, reading, found
+        self._clauses = self._clause_starts()
+        self._denials = self._denial_spans()
+        self._people = self._people_at()
+        self.idiom_mask = 0
+        for occurrence in self._at("idioms"):
+            self.idiom_mask |= occurrence.mask
+
+    def why_blocked(self, match: Match, heeds: Collection[str], excuses: Collection[int]) -> str:
+        """Why ``match`` does not count, in words for people; empty where it does."""
+        if "denied" in heeds and self._is_denied(match):
+            return "denied"
+        if "animal" in heeds and self._is_animal(match):
+            return "an animal"
+        if "told" in heeds and self._is_told(match):
+            return "told of others"
+        if "supposed" in heeds and self._is_supposed(match):
+            return "supposed"
+        if "asked" in heeds and self._is_asked_in_general(match):
+            return "asked in general"
+        if "past" in heeds and self._is_past(match):
+            return "past and over"
+        if self._is_excused(match, excuses):
+            return "explained by something harmless"
+        return ""
+
+    def _at(self, cue: str) -> list[Occurrence]:
+        return self._found.get(self._is.cue[cue], [])
+
+    def _clause_starts(self) -> list[int]:
+        """For each word the index at which its clause begins."""
+        reading = self._reading
+        starts: list[int] = []
+        start = 0
+        for index, word in enumerate(reading.words):
+            if reading.breaks[index] != 0 or (
+                word in self._is.contrasts or (word in self._is.joining and self._begins_thought(index + 1))
+            ):
+                start = index
+            starts.append(start)
+        return starts
+
+    def _begins_thought(self, index: int) -> bool:
+        reading = self._reading
+        return index < len(reading.words) and (reading.owned[index] or reading.words[index] in self._is.subjects)
+
+    def _people_at(self) -> list[int]:
+        people = {occurrence.start for occurrence in self._at("people")}
+        people |= {index for index, owned in enumerate(self._reading.owned) if owned}
+        return sorted(people)
+
+    def _denial_spans(self) -> list[tuple[int, int, int]]:
+        """Reach of each denial: (mask of the cue, first word, word after the last)."""
+        spared = 0
+        for occurrence in self._at("not_denials"):
+            spared |= occurrence.mask
+        spans = []
+        for name in ("denials", "whole_denials"):
+            for cue in self._at(name):
+                if not cue.mask & spared:
+                    spans.append((cue.mask, cue.end, self._denial_end(cue, is_whole=name == "whole_denials")))
+        return spans
+
+    def _denial_end(self, cue: Occurrence, *, is_whole: bool) -> int:
+        reading = self._reading
+        subjects_left = 1 if is_whole else 0
+        for index in range(cue.end, len(reading.words)):
+            word, gap = reading.words[index], reading.breaks[index]
+            if gap >= STOP or word in self._is.contrasts or index - cue.end >= LONGEST_DENIAL:
+                return index
+            if gap == COMMA and not self._list_goes_on(index):
+                return index
+            if word in self._is.joining and not self._list_goes_on(index + 1):
+                return index
+            if index > cue.start + 1 and word in self._is.subjects:
+                if not subjects_left and index > cue.end:
+                    return index
+                subjects_left -= 1
+        return len(reading.words)
+
+    def _list_goes_on(self, index: int) -> bool:
+        """Whether the words from ``index`` on read like one more item of a denied list."""
+        words = self._reading.words
+        if index >= len(words):
+            return False
+        if words[index] in {"or", "nor"}:
+            return not self._begins_thought(index + 1)
+        if words[index] in self._is.joining:
+            return self._list_goes_on(index + 1)
+        if words[index] in self._is.listed:
+            return True
+        later = words[index + 1 : index + 4]
+        return not self._begins_thought(index) and any(
+            word in {"or", "nor"} and not self._begins_thought(index + 2 + offset) for offset, word in enumerate(later)
+        )
+
+    def _is_denied(self, match: Match) -> bool:
+        sign = match.sign
+        for cue_mask, start, end in self._denials:
+            if not cue_mask & match.mask and start <= sign.start < end:
+                return True
+        return any(
+            sign.end <= settled.start <= match.end + SETTLED_WITHIN
+            and self._clauses[min(settled.start, len(self._clauses) - 1)] <= match.end
+            and not settled.mask & match.mask
+            and self._reading.sentences[settled.start] == self._reading.sentences[match.end - 1]
+            for settled in self._at("settled")
+        )
+
+    def _is_animal(self, match: Match) -> bool:
+        return any(
+            0 <= match.start - animal.end <= 3
+            and self._reading.sentences[animal.start] == self._reading.sentences[match.start]
+            and not any(animal.end <= person < match.end for person in self._people)
+            for animal in self._at("animals")
+        )
+
+    def _is_told(self, match: Match) -> bool:
+        start = self._clauses[match.start]
+        return any(start <= told.start <= match.end and not told.mask & match.mask for told in self._at("told"))
+
+    def _is_supposed(self, match: Match) -> bool:
+        reading = self._reading
+        for cue in self._at("supposed"):
+            if not cue.end - 2 <= match.start < cue.end + LONGEST_SUPPOSITION or cue.mask & match.sign.mask == cue.mask:
+                continue
+            between = range(cue.end, match.start + 1)
+            if any(reading.breaks[i] >= COMMA or reading.words[i] in self._is.contrasts for i in between):
+                continue
+            return True
+        return False
+
+    def _is_asked_in_general(self, match: Match) -> bool:
+        start, words = self._clauses[match.start], self._reading.words
+        openers = [o for o in self._at("openers") if start <= o.start <= match.start and not o.mask & match.mask]
+        if not openers:
+            return self._speaks_of_anyone(match, start)
+        for opener in openers:
+            asked_person = opener.end if words[opener.end - 1] in self._is.modals else -1
+            if asked_person in self._people and match.start - asked_person <= 2:
+                return True
+            if any(opener.end <= person < match.end and person != asked_person for person in self._people):
+                return False
+        return True
+
+    def _speaks_of_anyone(self, match: Match, start: int) -> bool:
+        words = self._reading.words
+        has_anyone = any(word in self._is.anyone for word in words[start : match.end])
+        return has_anyone and not any(start <= person < match.end for person in self._people)
+
+    def _is_past(self, match: Match) -> bool:
+        sentence = self._reading.sentences[match.start]
+        clause = self._clauses[match.start]
+        past = [o for o in self._at("past") if self._reading.sentences[o.start] == sentence and not o.mask & match.mask]
+        if not past:
+            return False
+        until = next((i for i in range(match.end, len(self._clauses)) if self._clauses[i] >= match.end), len(self._clauses))
+        is_over = any(abs(self._reading.places[o.start] - self._reading.places[match.start]) < 30 for o in self._at("over"))
+        is_now = any(clause <= o.start < until and not o.mask & match.mask for o in self._at("now"))
+        sentence_now = any(self._reading.sentences[o.start] == sentence for o in self._at("now"))
+        return not is_now and (is_over or not sentence_now)
+
+    def _is_excused(self, match: Match, excuses: Collection[int]) -> bool:
+        places = self._reading.places
+        return any(
+            excuse.mask & match.mask == excuse.mask
+            or min(abs(places[excuse.start] - places[match.end - 1]), abs(places[match.start] - places[excuse.end - 1]))
+            <= NEAR_EXCUSE
+            for concept in excuses
+            for excuse in self._found.get(concept, ())
+        )

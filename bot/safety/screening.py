@@ -1,0 +1,210 @@
+"""Red flags in one message: the first thing that happens to it, and the one thing that nothing goes round."""
+
+from collections.abc import Iterable, Sequence
+
+from bot.content.red_flags import RedFlags
+from bot.safety.concepts import Found, Lexicon, Occurrence
+from bot.safety.languages import LanguageScreen
+from bot.safety.levels import Finding, Heard, Level, Screening
+from bot.safety.reading import Fillers, Reading, read
+from bot.safety.rules import MESSAGE_SPAN, Combination, CompiledRule, compile_rule
+from bot.safety.scope import CUES, Match, MessageScope, ScopeWords
+from bot.safety.spelling import Speller
+
+MOST_CHARACTERS = 4096  # Telegram's own limit; longer text is screened in pieces of this size
+WINDOW = 160  # words read at once
+OVERLAP = 40
+MOST_BLOCKED_TOLD = 20
+
+
+class Screener:
+    """All rules of one content version, compiled. Immutable: threads may share it."""
+
+    def __init__(self, red_flags: RedFlags) -> None:
+        scope = red_flags.scope
+        same = dict(pair.replace(" ", "").split("=", 1) for pair in scope.same if "==" not in pair and "=" in pair)
+        self._same = {left: right.replace("_", " ") for left, right in same.items()}
+        self._fillers = Fillers(frozenset(scope.fillers) | frozenset(scope.owners), frozenset(scope.owners))
+        concepts: dict[str, Iterable[str]] = dict(red_flags.concepts)
+        concepts |= {"scope " + name: getattr(scope, name) for name in CUES}
+        self._lexicon = Lexicon(concepts, self._fillers.silent, self._same)
+        self._rules = [compile_rule(rule, order, self._lexicon) for order, rule in enumerate(red_flags.rules)]
+        self._scope_words = ScopeWords(scope, self._lexicon)
+        exact = {
+            word.strip("=").replace("'", "")
+            for items in (*red_flags.concepts.values(), *(getattr(scope, name) for name in type(scope).model_fields))
+            for item in items
+            for word in item.lower().split()
+            if word.strip("=").replace("'", "").isalpha()
+        }
+        known = self._lexicon.known_words | self._fillers.silent | set(self._same) | exact
+        self._speller = Speller(known, scope.real_words, scope.joints)
+        self._languages = LanguageScreen(red_flags)
+        self._heard = self._concepts_worth_keeping()
+
+    def find_red_flag(self, utterance: str, earlier: Sequence[Heard] = ()) -> Screening:
+        """Red flags in ``utterance``, read together with what was heard in the last hour. Never raises."""
+        pieces = [utterance[i : i + MOST_CHARACTERS] for i in range(0, max(len(utterance), 1), MOST_CHARACTERS - 200)]
+        result = Screening()
+        for piece in pieces:
+            result = _joined(result, self._screen(piece, earlier))
+        return result
+
+    def _screen(self, text: str, earlier: Sequence[Heard]) -> Screening:
+        foreign, found_abroad, is_degraded = False, (), False
+        try:
+            foreign, found_abroad = self._languages.screen(text)
+        except Exception:
+            is_degraded = True
+        result = Screening(findings=found_abroad, is_foreign=foreign, is_degraded=is_degraded)
+        try:
+            reading = read(text, self._speller, self._fillers, self._same)
+        except Exception:
+            return _joined(result, Screening(is_degraded=True))
+        for window in _windows(reading):
+            result = _joined(result, self._screen_window(window, earlier))
+        return result
+
+    def _screen_window(self, reading: Reading, earlier: Sequence[Heard]) -> Screening:
+        try:
+            found = self._lexicon.find(reading)
+            scope = MessageScope(self._scope_words, reading, found)
+        except Exception:
+            return Screening(is_degraded=True)
+        if scope.idiom_mask:
+            found = _without(found, scope.idiom_mask, keep=frozenset(self._scope_words.cue.values()))
+        before = {self._lexicon.number(kept.concept) for kept in earlier if self._counts(kept)}
+        findings: list[tuple[int, Finding]] = []
+        blocked: list[str] = []
+        is_degraded = False
+        for rule in self._rules:
+            try:
+                finding = self._apply(rule, reading, found, scope, before, blocked)
+            except Exception:
+                # A rule that breaks must not lose a sign: ask about it instead of saying nothing.
+                finding, is_degraded = Finding(Level.CHECK, rule.id, ("the rule failed",)), True
+            if finding:
+                findings.append((rule.order, finding))
+        findings.sort(key=lambda pair: (-pair[1].level.rank, pair[0]))
+        heard = self._hear(reading, found, scope)
+        return Screening(
+            tuple(finding for _, finding in findings), tuple(blocked[:MOST_BLOCKED_TOLD]), heard, is_degraded=is_degraded
+        )
+
+    def _apply(
+        self, rule: CompiledRule, reading: Reading, found: Found, scope: MessageScope, before: set[int], blocked: list[str]
+    ) -> Finding | None:
+        for combinations, level in ((rule.when, rule.level), (rule.ask_when, Level.CHECK)):
+            for combination in rule.possible(found, combinations):
+                for match in combination.matches(reading, found):
+                    try:
+                        reason = scope.why_blocked(match, rule.heeds, rule.excuses)
+                    except Exception:
+                        reason = ""
+                    words = f"{combination.text}: {reading.text(match.mask)}"
+                    if not reason:
+                        return Finding(level, rule.id, (words,))
+                    blocked.append(f"{rule.id}: {words} ({reason})")
+            if before and (finding := self._with_earlier(rule, combinations, level, reading, found, scope, before)):
+                return finding
+        return None
+
+    def _with_earlier(
+        self,
+        rule: CompiledRule,
+        combinations: tuple[Combination, ...],
+        level: Level,
+        reading: Reading,
+        found: Found,
+        scope: MessageScope,
+        before: set[int],
+    ) -> Finding | None:
+        """A combination begun in an earlier message and completed by this one."""
+        is_short = len(reading.words) <= 8
+        for combination in combinations:
+            if len(combination.concepts) < 2 or not (is_short or combination.span == MESSAGE_SPAN):
+                continue
+            here = [concept for concept in combination.concepts if concept in found and concept not in before]
+            if not here or len(here) == len(combination.concepts):
+                continue
+            if any(concept not in found and concept not in before for concept in combination.concepts):
+                continue
+            if all(self._stands(concept, rule, found, scope) for concept in here):
+                names = ", ".join(self._lexicon.names[c] for c in combination.concepts if c not in here)
+                return Finding(level, rule.id, (f"{combination.text}: with {names} from an earlier message",))
+        return None
+
+    def _stands(self, concept: int, rule: CompiledRule, found: Found, scope: MessageScope) -> bool:
+        return any(not scope.why_blocked(_alone(o), rule.heeds, rule.excuses) for o in found[concept])
+
+    def _concepts_worth_keeping(self) -> frozenset[int]:
+        return frozenset(
+            concept
+            for rule in self._rules
+            for combination in (*rule.when, *rule.ask_when)
+            if len(combination.concepts) > 1
+            for concept in combination.concepts
+        )
+
+    def _hear(self, reading: Reading, found: Found, scope: MessageScope) -> tuple[Heard, ...]:
+        heard = []
+        for concept in sorted(self._heard & found.keys()):
+            name = self._lexicon.names[concept]
+            if name.startswith('"'):
+                continue
+            reasons = set()
+            for occurrence in found[concept][:4]:
+                try:
+                    reasons.add(scope.why_blocked(_alone(occurrence), ("denied", "asked", "supposed", "told", "past"), ()))
+                except Exception:
+                    reasons.add("")
+            if "" in reasons:
+                heard.append(Heard(name, "said"))
+            elif "denied" in reasons:
+                heard.append(Heard(name, "denied"))
+            elif "past and over" in reasons:
+                heard.append(Heard(name, "said", "past"))
+        return tuple(heard)
+
+    def _counts(self, kept: Heard) -> bool:
+        return kept.polarity == "said" and kept.time == "now" and kept.concept in self._lexicon.names
+
+
+def _alone(occurrence: Occurrence) -> Match:
+    return Match(occurrence, occurrence.mask, occurrence.start, occurrence.end)
+
+
+def _without(found: Found, mask: int, keep: frozenset[int]) -> Found:
+    """``found`` without what an idiom covers."""
+    kept = {c: all_ if c in keep else [o for o in all_ if not o.mask & mask] for c, all_ in found.items()}
+    return {concept: occurrences for concept, occurrences in kept.items() if occurrences}
+
+
+def _windows(reading: Reading) -> Iterable[Reading]:
+    if len(reading.words) <= WINDOW:
+        return [reading]
+    windows = []
+    for start in range(0, len(reading.words), WINDOW - OVERLAP):
+        cut = slice(start, start + WINDOW)
+        windows.append(
+            Reading(
+                reading.words[cut], reading.values[cut], reading.places[cut], reading.breaks[cut], reading.owned[cut],
+                reading.sentences[cut], reading.asks,
+            )
+        )  # fmt: skip
+    return windows
+
+
+def _joined(first: Screening, second: Screening) -> Screening:
+    best: dict[str, Finding] = {}
+    for finding in (*first.findings, *second.findings):
+        if finding.rule not in best or finding.level.rank > best[finding.rule].level.rank:
+            best[finding.rule] = finding
+    findings = sorted(best.values(), key=lambda finding: -finding.level.rank)
+    return Screening(
+        tuple(findings),
+        (first.blocked + second.blocked)[:MOST_BLOCKED_TOLD],
+        tuple(dict.fromkeys(first.heard + second.heard)),
+        first.is_foreign or second.is_foreign,
+        first.is_degraded or second.is_degraded,
+    )
