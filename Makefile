@@ -45,7 +45,7 @@ check: $(VENV)/test.installed
 	$(BIN)/mypy
 	$(BIN)/python -m bot check
 
-LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --upgrade pyproject.toml
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade pyproject.toml
 
 lock: $(BIN)/python
 	$(PIP) install --quiet uv
