@@ -59,6 +59,10 @@ class Judged:
         return _RANK[self.reply["level"]]
 
     @property
+    def wanted_level(self) -> int:
+        return _RANK[self.label["level"]] if self.label["label"] == "escalate" else 0
+
+    @property
     def score(self) -> float:
         suggestions = self.reply["suggestions"]
         return float(suggestions[0][1] if suggestions and not self.is_answered else self.reply["score"])
@@ -85,7 +89,8 @@ def read(path: Path) -> list[dict[str, Any]]:
             if not isinstance(row["text"], str) or not ("accept" in row or "label" in row):
                 raise KeyError("label")
         except (ValueError, KeyError, TypeError) as error:
-            raise BotError(f'{path}:{number}: expected {{"text": …, "accept": […]}} or {{"text": …, "label": …}}.') from error
+            expected = '{"text": …, "accept": […]} or {"text": …, "label": …}'
+            raise BotError(f"{path}:{number}: expected {expected}.") from error
         rows.append(row)
     return rows
 
@@ -141,9 +146,8 @@ def flag_figures(judged: Sequence[Judged]) -> Iterator[str]:
     signs = [one for one in judged if one.label["label"] == "escalate"]
     harmless = [one for one in judged if one.label["label"] != "escalate"]
     for level in ("emergency", "urgent", "soon"):
-        rank = _RANK[level]
         of_level = [one for one in signs if one.label["level"] == level]
-        yield _line(f"{level}: raised at its level or above", of_level, lambda one, rank=rank: one.level >= rank)
+        yield _line(f"{level}: raised at its level or above", of_level, lambda one: one.level >= one.wanted_level)
     grave = [one for one in signs if one.label["level"] != "soon"]
     yield _line("emergency and urgent: raised or asked", grave, lambda one: one.level >= _RANK["check"])
     yield _line("harmless: false alarm", harmless, lambda one: one.level >= _RANK["urgent"])
@@ -225,9 +229,8 @@ def missed(questions: Sequence[Judged], flags: Sequence[Judged]) -> Iterator[str
         got = ", ".join(one.shown) or "-"
         yield f"  {one.reply['kind']:<9} wanted {wanted}, got {got} ({one.score:.2f}): {one.label['text']}"
     for one in flags:
-        wanted_level = _RANK[one.label["level"]] if one.label["label"] == "escalate" else 0
-        is_false = wanted_level == 0 and (one.level >= _RANK["urgent"] or one.level == _RANK["check"])
-        if one.level < wanted_level or is_false:
+        is_false = one.wanted_level == 0 and (one.level >= _RANK["urgent"] or one.level == _RANK["check"])
+        if one.level < one.wanted_level or is_false:
             wanted = one.label["level"] or "no alarm"
             got = f"{one.reply['level'] or '-'} {one.reply['rule'] or ''}".strip()
             yield f"  wanted {wanted} {one.label.get('rule') or ''}, got {got}: {one.label['text']}"

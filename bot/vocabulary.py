@@ -41,7 +41,8 @@ class Vocabulary:
         self._real = frozenset(real)
         self._by_length: dict[int, list[str]] = {}
         for word in sorted(self._count):
-            self._by_length.setdefault(len(word), []).append(word)
+            if len(word) >= SHORTEST_CORRECTED:
+                self._by_length.setdefault(len(word), []).append(word)
         self.correct = lru_cache(maxsize=20_000)(self._correct)
 
     def __contains__(self, word: object) -> bool:
@@ -67,7 +68,7 @@ class Vocabulary:
 
     def _nearest(self, word: str, slips: int) -> str:
         lengths = range(len(word) - slips, len(word) + slips + 1)
-        near = [known for length in lengths if length >= SHORTEST_CORRECTED for known in self._by_length.get(length, ())]
+        near = [known for length in lengths for known in self._by_length.get(length, ())]
         found = process.extract(
             word, near, scorer=OSA.distance, processor=None, score_cutoff=slips, limit=None, score_hint=slips
         )

