@@ -39,7 +39,9 @@ class Backups:
     def create(self) -> Backup:
         """Makes a verified copy, and only then removes the oldest beyond ``keep``. Raises StoreError."""
         if not self._database.exists():
-            raise StoreError(f"There is no database at {self._database} yet. Start the bot once, or check DATABASE_URL.")
+            raise StoreError(
+                f"There is no database at {self._database} yet. Start the bot once, or check DATABASE_URL."
+            )
         target = self._folder / f"{PREFIX}{time.strftime('%Y%m%d-%H%M%S')}.db"
         rows = copy_database(self._database, target)
         key = key_of(self._database)
@@ -87,5 +89,7 @@ def restore(database_url: str, backup: Path) -> Backup:
         if key_of(backup).exists():
             shutil.copy2(key_of(backup), key_of(database))
     except OSError as error:
-        raise StoreError(f"The backup could not be put in place ({error.strerror}). Check free space and permissions.") from error
+        raise StoreError(
+            f"The backup could not be put in place ({error.strerror}). Check free space and permissions."
+        ) from error
     return Backup(database, rows)

@@ -71,8 +71,8 @@ class Inbox:
     ) -> tuple[bool, ...]:
         """Screens and stores messages; they are on disk when it returns. True for each new one, False for a known one.
 
-        ``origins``: by update id, what the channel wants back in ``Outgoing.origin``. Raises Full or StoreError; before a
-        StoreError the cards of alarms were sent from memory, once per update id.
+        ``origins``: by update id, what the channel wants back in ``Outgoing.origin``. Raises Full or StoreError;
+        before a StoreError the cards of alarms were sent from memory, once per update id.
         """
         if not messages:
             return ()
@@ -195,14 +195,18 @@ class Inbox:
                 raise RuntimeError("it never came back from being answered")
             return await self._turns.take(incoming, conversation)
         except Exception as error:
-            log().error("a message could not be answered", row=incoming.id, attempt=incoming.attempts + 1, error=describe(error))
+            log().error(
+                "a message could not be answered", row=incoming.id, attempt=incoming.attempts + 1, error=describe(error)
+            )
             tried = replace(incoming, attempts=incoming.attempts + 1)
             if tried.attempts < MAX_TRIES:
                 if not incoming.is_recovered:
                     await self._store.count_attempts([incoming.id], type(error).__name__)
                 self._lanes.again(lane, tried, time.monotonic() + PAUSES[min(tried.attempts, 5) - 1])
             else:
-                self._put(await self._store.set_aside(self._turns.give_up(incoming, conversation), type(error).__name__))
+                self._put(
+                    await self._store.set_aside(self._turns.give_up(incoming, conversation), type(error).__name__)
+                )
                 self._metrics.set_aside += 1
                 log().error("a message was set aside; see `python -m bot stuck`", row=incoming.id)
                 self._close(lane)
@@ -246,4 +250,3 @@ class Inbox:
 
 def _is_suspect(incoming: Incoming) -> bool:
     return incoming.is_recovered and incoming.attempts > 0
-

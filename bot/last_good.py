@@ -18,7 +18,9 @@ def load_or_last_good(faq_dir: Path, snapshot: Path) -> tuple[Content, str]:
             raise
         content = load(snapshot)
         first = error.problems[0] if error.problems else ""
-        log().error("the content can't be used; the last good one answers", problems=len(error.problems), first=str(first))
+        log().error(
+            "the content can't be used; the last good one answers", problems=len(error.problems), first=str(first)
+        )
         return content, f"the content can't be used ({len(error.problems)} problems, first: {first})"
 
 

@@ -33,7 +33,11 @@ def describe(error: BaseException) -> str:
 
 def _short(filename: str) -> str:
     path = Path(filename)
-    return str(path.relative_to(HOME)) if path.is_relative_to(HOME) and ".venv" not in path.parts else "/".join(path.parts[-2:])
+    return (
+        str(path.relative_to(HOME))
+        if path.is_relative_to(HOME) and ".venv" not in path.parts
+        else "/".join(path.parts[-2:])
+    )
 
 
 class Redactor:
@@ -73,7 +77,7 @@ def set_up(level: str = "INFO", form: str = "people", secrets: Iterable[str] = (
     def render(event: dict[str, Any]) -> str:
         return redact(str(last(None, "", stamp(None, "", event))))
 
-    def finish(_logger: object, name: str, event: dict[str, Any]) -> str:
+    def finish(_logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
         error = event.pop("exc_info", None)
         if isinstance(error, BaseException):
             event["error"] = describe(error)
@@ -81,7 +85,7 @@ def set_up(level: str = "INFO", form: str = "people", secrets: Iterable[str] = (
 
     threshold = LEVELS.get(level.lower(), 20)
     structlog.configure(
-        processors=[structlog.contextvars.merge_contextvars, finish],
+        processors=[finish],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,

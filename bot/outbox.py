@@ -182,7 +182,11 @@ class Outbox:
             log().error("sending failed by a bug", error=describe(error))
 
     async def _send(self, out: "_Out", lane: Lane[Outgoing], outgoing: Outgoing) -> None:
-        if out.trials.is_trial(outgoing.key) and isinstance(out.channel, Probed) and not await out.channel.is_reachable():
+        if (
+            out.trials.is_trial(outgoing.key)
+            and isinstance(out.channel, Probed)
+            and not await out.channel.is_reachable()
+        ):
             self._fail(out, lane, outgoing, "unreachable")
             return
         result = await self._try(out.channel, outgoing)
@@ -228,7 +232,7 @@ class Outbox:
         out.lanes.again(lane, replace(outgoing, attempts=outgoing.attempts + 1), now + pause)
 
     async def _mark(self, mark: Mark) -> None:
-        """Keeps the lane and its place in flight until the mark is stored: else a kill could send more than 16 twice."""
+        """Keeps the lane and its place in flight until the mark is stored: else a kill could double more than 16."""
         for attempt in range(1_000_000):
             try:
                 await self._store.mark([mark])

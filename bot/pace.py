@@ -27,7 +27,8 @@ class Pace:
 
     def __init__(self, rate: float = 0) -> None:
         self._is_on = rate > 0
-        size = max(1.0, rate / 10)
+        rate *= 0.93  # sends bunch up on the way
+        size = max(1.0, rate / 15)
         self._overall = _Bucket(rate or 1.0, size, size, 0.0)
         self._chats: dict[str, _Bucket] = {}
 

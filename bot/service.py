@@ -177,7 +177,9 @@ class Service:
         self._keep("outbox", self._outbox.run)
         if self._telegram is None:
             self._start_the_rest()
-            log().info("the chat page is served", address=f"http://{self._settings.web_host}:{self._taken.getsockname()[1]}/")
+            log().info(
+                "the chat page is served", address=f"http://{self._settings.web_host}:{self._taken.getsockname()[1]}/"
+            )
             log().info("for Telegram: get a token from @BotFather, write TELEGRAM_BOT_TOKEN=… into .env, start again")
             return
         is_sure = await self._check_token(self._telegram)
@@ -220,7 +222,7 @@ class Service:
         except TelegramTrouble as trouble:
             if trouble.kind == "unauthorized" and not self._heard():
                 self._failure = StartError(
-                    "Telegram refuses the token (TELEGRAM_BOT_TOKEN). Copy it again from @BotFather, or ask there for a new one."
+                    "Telegram refuses the token (TELEGRAM_BOT_TOKEN). Copy it again from @BotFather."
                 )
                 self._stopping.set()
             elif trouble.kind != "unauthorized":

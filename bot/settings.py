@@ -53,7 +53,9 @@ class Settings(BaseSettings):
     @classmethod
     def _token(cls, value: SecretStr | None) -> SecretStr | None:
         if value and not re.fullmatch(r"\S+:\S+", value.get_secret_value()):
-            raise ValueError("is not a bot token. Copy the whole line that @BotFather gave you: digits, a colon, letters")
+            raise ValueError(
+                "is not a bot token. Copy the whole line that @BotFather gave you: digits, a colon, letters"
+            )
         return value
 
     @field_validator("telegram_webhook_secret", mode="after")
@@ -142,7 +144,9 @@ def _secret_files() -> dict[str, Any]:
         try:
             found[name] = Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{variable}: {path} can't be read ({type(error).__name__}). Check the path and who may read it.") from None
+            raise SettingsError(
+                f"{variable}: {path} can't be read ({type(error).__name__}). Check the path and who may read it."
+            ) from None
         if not found[name]:
             raise SettingsError(f"{variable}: {path} is empty. Write the value into it.")
     return found

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from bot.assistant import Assistant
-from bot.conversation import Conversation, Escalated, Message, Outcome, Turn
+from bot.conversation import Conversation, Escalated, Message, Outcome
 from bot.errors import BotError
 from bot.logs import describe, log
 from bot.metrics import Metrics
@@ -24,7 +24,7 @@ PIECE_SECONDS: Final = 0.005
 
 
 class Broken(BotError):
-    """The assistant could say no more than the fallback because something in it failed; the text names the error's type."""
+    """The assistant could only fall back because something in it failed; the text names the error's type."""
 
 
 class Speed:

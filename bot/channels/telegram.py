@@ -41,7 +41,7 @@ NO_PREVIEW: Final = LinkPreviewOptions(is_disabled=True)
 
 
 class TelegramTrouble(BotError):
-    """A call failed. ``kind``: unauthorized, conflict, webhook, flood, refused, time-out, network. No address, no text."""
+    """A call failed. ``kind``: unauthorized, conflict, webhook, flood, refused, time-out, network."""
 
     def __init__(self, kind: str, pause: float = 0.0) -> None:
         super().__init__(f"Telegram: {kind}")
@@ -55,7 +55,9 @@ class AioRequest(BaseRequest):
     def __init__(self, base_url: str) -> None:
         self._session: aiohttp.ClientSession | None = None
         # Looking for proxies costs at every request, so only where there may be one.
-        self._has_proxy = base_url.startswith("https") and any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy"))
+        self._has_proxy = base_url.startswith("https") and any(
+            os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy")
+        )
 
     @property
     def read_timeout(self) -> float:
@@ -77,9 +79,9 @@ class AioRequest(BaseRequest):
         method: str,
         request_data: RequestData | None = None,
         read_timeout: Any = None,
-        write_timeout: Any = None,
-        connect_timeout: Any = None,
-        pool_timeout: Any = None,
+        write_timeout: Any = None,  # noqa: ARG002
+        connect_timeout: Any = None,  # noqa: ARG002
+        pool_timeout: Any = None,  # noqa: ARG002
     ) -> tuple[int, bytes]:
         await self.initialize()
         assert self._session is not None
@@ -107,7 +109,11 @@ def _from_telegram(status: int, body: bytes) -> tuple[int, bytes]:
         return status, body
     try:
         answer = json.loads(body)
-        is_own = isinstance(answer, dict) and isinstance(answer.get("ok"), bool) and (status == 200 or "error_code" in answer)
+        is_own = (
+            isinstance(answer, dict)
+            and isinstance(answer.get("ok"), bool)
+            and (status == 200 or "error_code" in answer)
+        )
     except ValueError:
         is_own = False
     return (status, body) if is_own else (502, b'{"ok":false,"error_code":502,"description":"Bad Gateway"}')
@@ -256,7 +262,7 @@ class Telegram:
         return updates if isinstance(updates, list) else []
 
     async def call(self, method: str, parameters: dict[str, Any] | None = None, patience: float = CALL_SECONDS) -> Any:
-        """A method's plain answer. ``method`` is in the form get_Updates, from which python-telegram-bot makes getUpdates,
+        """A method's plain answer. Of the form get_Updates python-telegram-bot makes getUpdates
         without advising its own get_updates, which would fail on one odd update."""
         try:
             return await self._bot.do_api_request(method, api_kwargs=parameters, read_timeout=patience)
@@ -272,12 +278,30 @@ class Telegram:
 
 def _is_lost(error: BadRequest) -> bool:
     text = error.message.lower()
-    return any(sign in text for sign in ("chat not found", "user not found", "peer_id_invalid", "group chat was deactivated", "have no rights"))
+    return any(
+        sign in text
+        for sign in (
+            "chat not found",
+            "user not found",
+            "peer_id_invalid",
+            "group chat was deactivated",
+            "have no rights",
+        )
+    )
 
 
 def _markup(reply: Reply) -> InlineKeyboardMarkup | None:
     rows = keyboard(reply)
-    return InlineKeyboardMarkup([[InlineKeyboardButton(button["text"], callback_data=button["callback_data"]) for button in row] for row in rows]) if rows else None
+    return (
+        InlineKeyboardMarkup(
+            [
+                [InlineKeyboardButton(button["text"], callback_data=button["callback_data"]) for button in row]
+                for row in rows
+            ]
+        )
+        if rows
+        else None
+    )
 
 
 def _quoted(outgoing: Outgoing) -> ReplyParameters | None:

@@ -17,7 +17,7 @@ PAUSES: Final = (0.25, 0.5, 1.0, 2.0, 3.0)
 CURES: Final = {
     "conflict": "another program polls with this token; stop it, or give this bot a token of its own",
     "webhook": "a webhook is set for this token; it is removed now, because TELEGRAM_WEBHOOK_URL is not set",
-    "unauthorized": "Telegram refuses the token; if it was revoked, put the new one into TELEGRAM_BOT_TOKEN and restart",
+    "unauthorized": "Telegram refuses the token; if it was revoked, set the new TELEGRAM_BOT_TOKEN and restart",
     "network": "Telegram can't be reached, or answers with errors",
     "time-out": "Telegram does not answer",
 }
@@ -112,5 +112,9 @@ class Polling:
 
 
 def _next_offset(updates: list[Any], offset: int | None) -> int | None:
-    ids = [update["update_id"] for update in updates if isinstance(update, dict) and isinstance(update.get("update_id"), int)]
+    ids = [
+        update["update_id"]
+        for update in updates
+        if isinstance(update, dict) and isinstance(update.get("update_id"), int)
+    ]
     return max(ids) + 1 if ids else offset

@@ -47,7 +47,11 @@ def fits(reply: Reply) -> bool:
 def keyboard(reply: Reply) -> Keyboard:
     """Rows of callback buttons. One Telegram would refuse, and the whole message with it, is left out."""
     rows = [
-        [{"text": button.label[:MAX_LABEL], "callback_data": button.action} for button in row if _is_allowed(button.action, button.label)]
+        [
+            {"text": button.label[:MAX_LABEL], "callback_data": button.action}
+            for button in row
+            if _is_allowed(button.action, button.label)
+        ]
         for row in reply.buttons
     ]
     return [row for row in rows if row]

@@ -59,7 +59,9 @@ class Webhook:
         self.last_success = time.time()
         received = read_all([update], self._telegram, self._metrics)
         try:
-            await self._inbox.accept([one.message for one in received], {one.message.update_id: one.origin for one in received})
+            await self._inbox.accept(
+                [one.message for one in received], {one.message.update_id: one.origin for one in received}
+            )
         except (Full, StoreError):
             return PlainTextResponse("try again", 503, headers={"Retry-After": "1"})
         return Response(status_code=200)

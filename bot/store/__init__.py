@@ -122,7 +122,9 @@ def database_path(database_url: str) -> Path:
     try:
         url = make_url(database_url)
     except ArgumentError as error:
-        raise SettingsError("DATABASE_URL is not a database address. Write e.g. sqlite:////var/lib/bot/bot.db.") from error
+        raise SettingsError(
+            "DATABASE_URL is not a database address. Write e.g. sqlite:////var/lib/bot/bot.db."
+        ) from error
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         raise SettingsError("DATABASE_URL must name a SQLite file, e.g. sqlite:////var/lib/bot/bot.db.")
     return Path(url.database)
@@ -139,9 +141,13 @@ def open_store(database_url: str) -> Store:
         lock = path.with_name(path.name + ".lock").open("w")
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise StoreError(f"Another bot already serves from {path}. Stop it, or give this one its own DATABASE_URL.") from error
+        raise StoreError(
+            f"Another bot already serves from {path}. Stop it, or give this one its own DATABASE_URL."
+        ) from error
     except OSError as error:
-        raise StoreError(f"{path.parent} can't be written ({error.strerror}). Make it writable, or change DATABASE_URL.") from error
+        raise StoreError(
+            f"{path.parent} can't be written ({error.strerror}). Make it writable, or change DATABASE_URL."
+        ) from error
     try:
         engine = open_engine(f"sqlite:///{path}")
         copy = bring_up_to_date(engine, path)

@@ -20,7 +20,10 @@ def copy_database(source: Path, target: Path) -> dict[str, int]:
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished.unlink(missing_ok=True)
         os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as live, closing(sqlite3.connect(unfinished)) as copy:
+        with (
+            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as live,
+            closing(sqlite3.connect(unfinished)) as copy,
+        ):
             live.backup(copy, pages=2000, sleep=0.005)
             copy.execute("PRAGMA journal_mode=DELETE")
         counts = verify(unfinished)
@@ -28,7 +31,9 @@ def copy_database(source: Path, target: Path) -> dict[str, int]:
         return counts
     except (OSError, sqlite3.Error) as error:
         unfinished.unlink(missing_ok=True)
-        raise StoreError(f"{source.name} could not be copied to {target} ({error}). Check free space and permissions.") from error
+        raise StoreError(
+            f"{source.name} could not be copied to {target} ({error}). Check free space and permissions."
+        ) from error
 
 
 def verify(path: Path) -> dict[str, int]:

@@ -31,7 +31,11 @@ def load_pseudonyms(key_file: Path) -> Pseudonyms:
                 file.write(key)
                 os.fsync(file.fileno())
     except OSError as error:
-        raise StoreError(f"{key_file} can't be read or made ({error.strerror}). Make its folder writable for the bot.") from error
+        raise StoreError(
+            f"{key_file} can't be read or made ({error.strerror}). Make its folder writable for the bot."
+        ) from error
     if len(key) < 16:
-        raise StoreError(f"{key_file} is damaged. Restore it from a backup, or delete it: old records then stay unlinked.")
+        raise StoreError(
+            f"{key_file} is damaged. Restore it from a backup, or delete it: old records then stay unlinked."
+        )
     return Pseudonyms(key)

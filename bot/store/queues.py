@@ -260,9 +260,7 @@ def load_outbox(connection: Connection) -> list[Outgoing]:
 
 def count_attempts(connection: Connection, ids: Sequence[int], error: str = "") -> None:
     connection.execute(
-        update(inbox)
-        .where(inbox.c.id.in_(list(ids)))
-        .values(attempts=inbox.c.attempts + 1, error=error[:200] or None)
+        update(inbox).where(inbox.c.id.in_(list(ids))).values(attempts=inbox.c.attempts + 1, error=error[:200] or None)
     )
 
 
@@ -279,10 +277,11 @@ def set_aside(connection: Connection, handled: Handled, error: str, now: float) 
 def count_waiting(connection: Connection) -> dict[str, tuple[int, float | None]]:
     """For each queue how many rows wait and since when the oldest does."""
     counts: dict[str, tuple[int, float | None]] = {}
-    sources: list[tuple[str, Any, Any]] = [("inbox", inbox, inbox.c.received_at), ("outbox", outbox, outbox.c.created_at)]
+    sources: list[tuple[str, Any, Any]] = [
+        ("inbox", inbox, inbox.c.received_at),
+        ("outbox", outbox, outbox.c.created_at),
+    ]
     for name, table, since in sources:
         row = connection.execute(select(func.count(), func.min(since)).where(table.c.state == int(State.WAITING))).one()
         counts[name] = (int(row[0]), row[1])
     return counts
-
-

@@ -53,7 +53,9 @@ def forget(connection: Connection, channel: str, chat: str, person: str) -> None
     connection.execute(delete(feedback).where(feedback.c.person == person))
     connection.execute(update(alarms).where(alarms.c.person == person).values(person=""))
     is_set_aside = (inbox.c.channel == channel) & (inbox.c.chat == chat) & (inbox.c.state == int(State.SET_ASIDE))
-    connection.execute(update(inbox).where(is_set_aside).values(chat="", message=None, origin="{}", state=int(State.DONE)))
+    connection.execute(
+        update(inbox).where(is_set_aside).values(chat="", message=None, origin="{}", state=int(State.DONE))
+    )
 
 
 def expire(connection: Connection, now: float, missed_days: int, alarm_days: int) -> int:
@@ -85,7 +87,11 @@ class MissedUtterance:
 
 def list_missed(connection: Connection, limit: int = 1000) -> list[MissedUtterance]:
     """What nobody could answer and staff have not dealt with: the most frequent first, then the newest."""
-    count, latest, first = func.count().label("times"), func.max(missed.c.created_at).label("latest"), func.min(missed.c.id)
+    count, latest, first = (
+        func.count().label("times"),
+        func.max(missed.c.created_at).label("latest"),
+        func.min(missed.c.id),
+    )
     rows = connection.execute(
         select(first, missed.c.utterance, func.max(missed.c.reason), func.max(missed.c.candidates), latest, count)
         .where(missed.c.dealt_with_at.is_(None))
@@ -113,7 +119,13 @@ class SetAside:
 def list_set_aside(connection: Connection) -> list[SetAside]:
     rows = connection.execute(select(inbox).where(inbox.c.state == int(State.SET_ASIDE)).order_by(inbox.c.id))
     return [
-        SetAside(row.id, row.channel, json.loads(row.message)["kind"], row.error or "", datetime.fromtimestamp(row.received_at, UTC))
+        SetAside(
+            row.id,
+            row.channel,
+            json.loads(row.message)["kind"],
+            row.error or "",
+            datetime.fromtimestamp(row.received_at, UTC),
+        )
         for row in rows
     ]
 

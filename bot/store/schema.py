@@ -38,7 +38,9 @@ def bring_up_to_date(engine: Engine, path: Path | None) -> str:
             if found is None:
                 with connection.begin():
                     metadata.create_all(connection)
-                    connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+                    connection.execute(
+                        text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+                    )
                     connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": SCHEMA})
                 return ""
             if found > SCHEMA:

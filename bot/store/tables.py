@@ -86,8 +86,16 @@ outbox = Table(
 )
 
 # Only what waits is looked for all the time, and it is little.
-Index("inbox_waiting", inbox.c.priority, inbox.c.id, sqlite_where=inbox.c.state == 0, postgresql_where=inbox.c.state == 0)
-Index("outbox_waiting", outbox.c.priority, outbox.c.id, sqlite_where=outbox.c.state == 0, postgresql_where=outbox.c.state == 0)
+Index(
+    "inbox_waiting", inbox.c.priority, inbox.c.id, sqlite_where=inbox.c.state == 0, postgresql_where=inbox.c.state == 0
+)
+Index(
+    "outbox_waiting",
+    outbox.c.priority,
+    outbox.c.id,
+    sqlite_where=outbox.c.state == 0,
+    postgresql_where=outbox.c.state == 0,
+)
 
 conversations = Table(
     "conversations",

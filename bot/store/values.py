@@ -20,7 +20,9 @@ class Priority(IntEnum):
 
     @classmethod
     def of(cls, level: Level | None) -> "Priority":
-        return {Level.EMERGENCY: cls.EMERGENCY, Level.URGENT: cls.URGENT}.get(level, cls.NORMAL) if level else cls.NORMAL
+        return (
+            {Level.EMERGENCY: cls.EMERGENCY, Level.URGENT: cls.URGENT}.get(level, cls.NORMAL) if level else cls.NORMAL
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,9 @@ MAX_TOGETHER = 200
 LOCK_WAIT_SECONDS = 2.0
 
 CURES = {
-    "disk is full": "The disk is full. Free space on it; nothing is lost meanwhile, Telegram keeps what was not stored.",
+    "disk is full": "The disk is full. Free space on it; Telegram keeps what was not stored.",
     "database is locked": "Another program holds the database. Stop it (a second bot, an open sqlite3 shell).",
-    "malformed": "The database file is damaged. Stop the bot and run `python -m bot restore` with the last good backup.",
+    "malformed": "The database is damaged. Stop the bot and run `python -m bot restore` with the last backup.",
     "not a database": "The file is no database. Check DATABASE_URL, or run `python -m bot restore`.",
     "readonly": "The database can't be written. Give the bot's user write permission to the file and its folder.",
     "unable to open": "The database can't be opened. Check that the folder of DATABASE_URL exists and is writable.",
@@ -33,12 +33,16 @@ def explain(error: BaseException) -> StoreError:
     for sign, cure in CURES.items():
         if sign in cause.lower():
             return StoreError(cure)
-    return StoreError(f"The database failed ({type(getattr(error, 'orig', None) or error).__name__}). See `python -m bot doctor`.")
+    return StoreError(
+        f"The database failed ({type(getattr(error, 'orig', None) or error).__name__}). See `python -m bot doctor`."
+    )
 
 
 def open_engine(url: str) -> Engine:
     """An engine whose transactions begin when told. Values are never part of an error's text."""
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False})
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False}
+    )
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: object) -> None:
