@@ -358,7 +358,7 @@ function restore() {
 }
 
 input.required = false; // said here in words, not by the browser
-document.getElementById("keys").textContent = "Enter sends, Shift and Enter makes a new line. ";
+document.getElementById("keys").textContent = "Enter sends, Shift + Enter adds a line. ";
 restore();
 flush();
 listen("");
