@@ -245,7 +245,7 @@ class Inbox:
         log().error("messages can't be answered", why=str(error))
         for lane in batch:
             if lane.is_busy:
-                self._lanes.delay(lane, time.monotonic() + 1.0)
+                self._lanes.delay(lane, time.monotonic() + PAUSES[2])
 
 
 def _is_suspect(incoming: Incoming) -> bool:

@@ -41,7 +41,8 @@ def said(text: str, **more: Any) -> Reply:
 
 
 def message(text: str = "does ice help?", chat: str = "1", update_id: str = "1", **more: Any) -> Message:
-    fields = {"channel": "web", "kind": Kind.TEXT, "sent_at": NOW, "now": NOW, "message_id": "7"} | more
+    now = datetime.now(UTC)
+    fields = {"channel": "web", "kind": Kind.TEXT, "sent_at": now, "now": now, "message_id": "7"} | more
     return Message(chat=chat, update_id=update_id, text=text, **fields)
 
 

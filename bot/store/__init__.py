@@ -136,18 +136,7 @@ def open_store(database_url: str) -> Store:
     Raises StoreError: another process serves from it, it is damaged, of a newer bot, or can't be written.
     """
     path = database_path(database_url)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_name(path.name + ".lock").open("w")
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise StoreError(
-            f"Another bot already serves from {path}. Stop it, or give this one its own DATABASE_URL."
-        ) from error
-    except OSError as error:
-        raise StoreError(
-            f"{path.parent} can't be written ({error.strerror}). Make it writable, or change DATABASE_URL."
-        ) from error
+    lock = _take_lock(path)
     try:
         engine = open_engine(f"sqlite:///{path}")
         copy = bring_up_to_date(engine, path)
@@ -157,6 +146,22 @@ def open_store(database_url: str) -> Store:
         raise
     store.upgraded_from_copy = copy
     return store
+
+
+def _take_lock(path: Path) -> IO[str]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(path.name + ".lock").open("w")
+    except OSError as error:
+        cure = "Make it writable for the bot, or change DATABASE_URL."
+        raise StoreError(f"{path.parent} can't be written ({error.strerror}). {cure}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        cure = "Stop it, or give this one its own DATABASE_URL."
+        raise StoreError(f"Another bot already serves from {path}. {cure}") from error
+    return lock
 
 
 def is_served(path: Path) -> bool:

@@ -1,11 +1,11 @@
 """Statements of the path of a message: accept, finish, mark as sent. Each runs inside the writer's transaction."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.conversation import Conversation, Message, Reply
@@ -14,6 +14,8 @@ from bot.store import records
 from bot.store.pseudonyms import Pseudonyms
 from bot.store.tables import CLINIC, State, conversations, inbox, outbox
 from bot.store.values import ChatKey, Handled, Incoming, Origin, Outgoing, Priority
+
+Stored = TypeVar("Stored")
 
 
 def insert(connection: Connection, table: Any) -> Any:
@@ -221,11 +223,11 @@ def move_chat(connection: Connection, channel: str, old: str, new: str) -> None:
 
 def load_inbox(connection: Connection) -> list[Incoming]:
     """What waits to be answered, oldest first."""
-    rows = connection.execute(select(inbox).where(inbox.c.state == int(State.WAITING)).order_by(inbox.c.id))
-    return [incoming_of(row) for row in rows]
+    rows = connection.execute(select(inbox).where(inbox.c.state == int(State.WAITING)).order_by(inbox.c.id)).all()
+    return _readable(connection, inbox, rows, _incoming_of, State.SET_ASIDE)
 
 
-def incoming_of(row: Any) -> Incoming:
+def _incoming_of(row: Any) -> Incoming:
     return Incoming(
         id=row.id,
         message=Message.from_json(json.loads(row.message)),
@@ -238,24 +240,39 @@ def incoming_of(row: Any) -> Incoming:
 
 def load_outbox(connection: Connection) -> list[Outgoing]:
     """What waits to be sent, oldest first."""
-    rows = connection.execute(select(outbox).where(outbox.c.state == int(State.WAITING)).order_by(outbox.c.id))
-    return [
-        Outgoing(
-            id=row.id,
-            channel=row.channel,
-            chat=row.chat,
-            reply=Reply.from_json(json.loads(row.reply)) if row.reply else None,
-            toast=row.toast,
-            answers=row.answers,
-            message_id=row.message_id,
-            origin=json.loads(row.origin),
-            priority=Priority(row.priority),
-            attempts=row.attempts,
-            is_alarm=row.is_alarm,
-            since=row.created_at,
-        )
-        for row in rows
-    ]
+    rows = connection.execute(select(outbox).where(outbox.c.state == int(State.WAITING)).order_by(outbox.c.id)).all()
+    return _readable(connection, outbox, rows, _outgoing_of, State.REFUSED)
+
+
+def _outgoing_of(row: Any) -> Outgoing:
+    return Outgoing(
+        id=row.id,
+        channel=row.channel,
+        chat=row.chat,
+        reply=Reply.from_json(json.loads(row.reply)) if row.reply else None,
+        toast=row.toast,
+        answers=row.answers,
+        message_id=row.message_id,
+        origin=json.loads(row.origin),
+        priority=Priority(row.priority),
+        attempts=row.attempts,
+        is_alarm=row.is_alarm,
+        since=row.created_at,
+    )
+
+
+def _readable(
+    connection: Connection, table: Table, rows: Sequence[Any], read: Callable[[Any], Stored], otherwise: State
+) -> list[Stored]:
+    """Rows as values; one that another version of the bot wrote and this one can't read must not stop the start."""
+    found = []
+    for row in rows:
+        try:
+            found.append(read(row))
+        except (ValueError, KeyError, TypeError) as error:
+            changes = {"state": int(otherwise), "error": f"unreadable: {type(error).__name__}"}
+            connection.execute(update(table).where(table.c.id == row.id).values(**changes))
+    return found
 
 
 def count_attempts(connection: Connection, ids: Sequence[int], error: str = "") -> None:

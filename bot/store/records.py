@@ -122,7 +122,7 @@ def list_set_aside(connection: Connection) -> list[SetAside]:
         SetAside(
             row.id,
             row.channel,
-            json.loads(row.message)["kind"],
+            json.loads(row.message).get("kind", "?"),
             row.error or "",
             datetime.fromtimestamp(row.received_at, UTC),
         )
