@@ -14,7 +14,7 @@ from typing import Any
 
 from bot.errors import BotError
 
-TOKEN = re.compile(r"\b\d{3,}:[A-Za-z0-9_-]{3,}")
+TOKEN = re.compile(r"\d{5,}:[A-Za-z0-9_-]{6,}")
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 HOME = Path(__file__).parent.parent
 
