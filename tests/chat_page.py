@@ -26,7 +26,7 @@ def paragraph(text: str) -> Block:
 GREETING = Reply(
     (
         paragraph("Hello. I answer questions about back spasms for Example Chiropractic Clinic."),
-        paragraph("Ask in your own words."),
+        paragraph("Ask in your own words. " + "I am a program. " * 30),
     ),
     ((Button("Does ice help?", "e:ice"),), (Button("All topics", "t"),)),
 )

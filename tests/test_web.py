@@ -111,6 +111,8 @@ async def test_a_button_carries_its_label_and_the_bubble_it_belongs_to(client, c
 async def test_a_draft_beside_a_tapped_button_is_not_lost(client):
     await post(client, {"text": "hello"})
     response = await post(client, {"tap": "greeting t All topics", "text": "my <b>draft"})
+    assert response.status_code == 303
+    response = await client.get("/")
     assert 'aria-describedby="hint" >my &lt;b&gt;draft</textarea>' in response.text
 
 

@@ -111,7 +111,8 @@ class WebChannel:
     @_guarded
     async def show_page(self, request: Request) -> Response:
         session = Session.of(request)
-        return self._page(self._transcripts.find(session.chat) if session else None)
+        transcript = self._transcripts.find(session.chat) if session else None
+        return self._page(transcript, draft=transcript.take_draft() if transcript else "")
 
     @_guarded
     async def take_message(self, request: Request) -> Response:
@@ -136,10 +137,12 @@ class WebChannel:
             news = transcript.since(fields.get("after", ""))
             is_stored = stored is not Stored.NOT
             response: Response = _json(news, transcript.cursor, answered=is_answered, lost=is_lost, stored=is_stored)
-        elif session.is_new or posted.draft:
-            # No redirect: a browser that takes no cookies would come back as a stranger, and a draft would be lost.
-            response = self._page(transcript, draft=posted.draft)
+        elif session.is_new:
+            # No redirect: a browser that takes no cookies would come back as a stranger. And no greeting on top: a card
+            # has to be seen at once.
+            response = self._page(transcript, is_greeted=False)
         else:
+            transcript.draft = posted.draft
             response = RedirectResponse(f"./#t-{asked_id}", 303)
         if session.is_new:
             response.set_cookie(
@@ -204,10 +207,19 @@ class WebChannel:
         response.headers.update(retry)
         return response
 
-    def _page(self, transcript: Transcript | None, *, draft: str = "", words: str = "", status: int = 200) -> Response:
+    def _page(
+        self,
+        transcript: Transcript | None,
+        *,
+        draft: str = "",
+        words: str = "",
+        status: int = 200,
+        is_greeted: bool = True,
+    ) -> Response:
         front = self._front(datetime.now(UTC))
+        bubbles = self._bubbles(front, transcript) if is_greeted else list(transcript or ())
         cursor = transcript.cursor if transcript else ""
-        return page_response(front, self._bubbles(front, transcript), cursor, draft=draft, words=words, status=status)
+        return page_response(front, bubbles, cursor, draft=draft, words=words, status=status)
 
     @staticmethod
     def _bubbles(front: Front, transcript: Transcript | None) -> list[Bubble]:

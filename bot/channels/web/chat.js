@@ -45,6 +45,7 @@ function append(element) {
   const last = chat.lastElementChild;
   const speaker = (one) => one && ["you", "bot", "note"].find((who) => one.classList.contains(who));
   if (speaker(last) === speaker(element)) element.querySelector(".who")?.remove();
+  element.classList.add("new");
   chat.append(element);
 }
 
@@ -349,7 +350,9 @@ addEventListener("online", () => wake());
 function restore() {
   log.setAttribute("aria-live", "off");
   const missing = shown.filter(({ id }) => !bubbleOf(id)).map(({ html }) => toElement(html));
-  bubbleOf("greeting").after(...missing);
+  const greeting = bubbleOf("greeting");
+  if (greeting) greeting.after(...missing);
+  else chat.prepend(...missing);
   for (const message of unsent) if (!message.bubble && !bubbleOf(message.id)) showOwn(message);
   const draft = device.read("draft", "");
   if (!input.value) input.value = draft;

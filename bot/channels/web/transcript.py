@@ -78,6 +78,12 @@ class Transcript:
         self._epoch = secrets.token_hex(4)
         self.used_at = monotonic()
         self.weight = 0
+        # Typed into the plain form beside a tapped button: it waits for the page that follows.
+        self.draft = ""
+
+    def take_draft(self) -> str:
+        draft, self.draft = self.draft, ""
+        return draft
 
     def __iter__(self) -> Iterator[Bubble]:
         return iter(self._bubbles.values())
