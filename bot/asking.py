@@ -72,7 +72,9 @@ def _ranked(assistant: Assistant, utterance: str) -> Iterator[str]:
     for index, candidate in enumerate(ranking.candidates):
         yield f"{'candidates' if index == 0 else '':<10} {candidate.score:6.1%}  {candidate.entry}"
     yield f"none       {ranking.none:6.1%}  that no entry fits"
-    yield f"confidence {ranking.confidence.value}, margin {ranking.margin:.1%}" + (f", small talk: {ranking.small_talk}" if ranking.small_talk else "")
+    yield f"confidence {ranking.confidence.value}, margin {ranking.margin:.1%}" + (
+        f", small talk: {ranking.small_talk}" if ranking.small_talk else ""
+    )
     if ranking.also:
         yield f"also       {ranking.also.score:6.1%}  {ranking.also.entry}"
     if ranking.why:

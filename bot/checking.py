@@ -61,17 +61,23 @@ def live_problems(content: Content) -> list[Problem]:
         )  # fmt: skip
     if not (content.red_flags.signed_by and content.red_flags.signed_on):
         found.append(
-            Problem(_RED_FLAGS, content.documents[_RED_FLAGS].line("signed_by"), "no clinician has signed the red-flag rules.",
+            Problem(_RED_FLAGS, content.documents[_RED_FLAGS].line("signed_by"), "no clinician has signed the rules.",
                     "Have a clinician of the clinic read them, then fill `signed_by` and `signed_on`.")
         )  # fmt: skip
     for entry in content.entries.values():
         if entry.reviewed_by.lower().startswith("example"):
             document = content.documents[entry_file(entry.id)]
-            found.append(Problem(document.path, document.line("reviewed_by"), "the reviewer is an example.", "Name who has read it."))
+            found.append(
+                Problem(
+                    document.path, document.line("reviewed_by"), "the reviewer is an example.", "Name who has read it."
+                )
+            )
     return sorted(found)
 
 
-def _at(content: Content, entry_id: str, message: str, cure: str, *loc: str | int, severity: Severity = Severity.ERROR) -> Problem:
+def _at(
+    content: Content, entry_id: str, message: str, cure: str, *loc: str | int, severity: Severity = Severity.ERROR
+) -> Problem:
     document = content.documents[entry_file(entry_id)]
     return Problem(document.path, document.line(*loc), message, cure, severity)
 
@@ -86,17 +92,48 @@ def _answers(content: Content, today: date) -> Iterator[Problem]:
         grade = smog(said)
         if grade > MAX_SMOG:
             hard = ", ".join(word for word, _ in Counter(map(str.lower, polysyllables(said))).most_common(6))
-            yield _at(content, entry.id, f"the answer is hard to read: SMOG grade {grade:.1f}, at most {MAX_SMOG:.0f}.", f"Shorter sentences, plainer words than: {hard}.", "answer")
+            yield _at(
+                content,
+                entry.id,
+                f"the answer is hard to read: SMOG grade {grade:.1f}, at most {MAX_SMOG:.0f}.",
+                f"Shorter sentences, plainer words than: {hard}.",
+                "answer",
+            )
         if (units := utf16_length(entry.answer)) > MAX_ANSWER_UNITS:
-            yield _at(content, entry.id, f"the answer has {units} characters, at most {MAX_ANSWER_UNITS}.", "Cut what the patient does not need now.", "answer")
+            yield _at(
+                content,
+                entry.id,
+                f"the answer has {units} characters, at most {MAX_ANSWER_UNITS}.",
+                "Cut what the patient does not need now.",
+                "answer",
+            )
         if dose := _DOSE.search(said):
-            yield _at(content, entry.id, f"`{dose.group()}` is a dose; the bot gives none.", "Send the reader to the leaflet or a pharmacist.", "answer")
+            yield _at(
+                content,
+                entry.id,
+                f"`{dose.group()}` is a dose; the bot gives none.",
+                "Send the reader to the leaflet or a pharmacist.",
+                "answer",
+            )
         if not entry.sources and entry.group != CLINIC_GROUP:
             yield _at(content, entry.id, "no source is named.", "Add `sources:` with title and publisher.", "answer")
         if not entry.reviewed_by:
-            yield _at(content, entry.id, "nobody is named as reviewer.", "Fill `reviewed_by` and `reviewed_on`.", severity=Severity.WARNING)
+            yield _at(
+                content,
+                entry.id,
+                "nobody is named as reviewer.",
+                "Fill `reviewed_by` and `reviewed_on`.",
+                severity=Severity.WARNING,
+            )
         if entry.review_by and entry.review_by < today:
-            yield _at(content, entry.id, f"the review was due on {entry.review_by}.", "Read the answer again and set new dates.", "review_by", severity=Severity.WARNING)
+            yield _at(
+                content,
+                entry.id,
+                f"the review was due on {entry.review_by}.",
+                "Read the answer again and set new dates.",
+                "review_by",
+                severity=Severity.WARNING,
+            )
         elif entry.review_by is None:
             yield _at(content, entry.id, "no date for the next review.", "Add `review_by`.", severity=Severity.WARNING)
 
@@ -107,11 +144,12 @@ def _answers(content: Content, today: date) -> Iterator[Problem]:
 def _phrasings(content: Content) -> Iterator[Problem]:
     seen: dict[tuple[str, ...], tuple[str, int]] = {}
     for entry in content.entries.values():
+        document = content.documents[entry_file(entry.id)]
         stems = [frozenset(stem(word) for word in words(phrasing)) for phrasing in entry.phrasings]
         for (first, left), (second, right) in combinations(enumerate(stems), 2):
             if left and right and len(left & right) / len(left | right) > MAX_SHARED_STEMS:
                 yield _at(
-                    content, entry.id, f"almost a copy of line {content.documents[entry_file(entry.id)].line('phrasings', first)}: `{entry.phrasings[second]}`.",
+                    content, entry.id, f"`{entry.phrasings[second]}` is almost a copy of line {document.line('phrasings', first)}.",
                     "Say it as another person would, or delete it.", "phrasings", second, severity=Severity.WARNING,
                 )  # fmt: skip
         for index, phrasing in enumerate(entry.phrasings):
@@ -120,7 +158,14 @@ def _phrasings(content: Content) -> Iterator[Problem]:
                 continue
             if said in seen and seen[said][0] != entry.id:
                 other, _ = seen[said]
-                yield _at(content, entry.id, f"`{phrasing}` also asks for `{other}`.", "Keep it in one of the two.", "phrasings", index)
+                yield _at(
+                    content,
+                    entry.id,
+                    f"`{phrasing}` also asks for `{other}`.",
+                    "Keep it in one of the two.",
+                    "phrasings",
+                    index,
+                )
             seen.setdefault(said, (entry.id, index))
 
 
@@ -133,7 +178,15 @@ def _swallowed(content: Content, assistant: Assistant) -> Iterator[Problem]:
         for index, phrasing in enumerate(entry.phrasings):
             top = assistant.find_red_flag(phrasing).top
             if top and top.level in (Level.EMERGENCY, Level.URGENT):
-                yield _at(content, entry.id, f"`{phrasing}` raises the red flag {top.rule}.", "Reword it; who writes that must get the warning.", "phrasings", index, severity=Severity.WARNING)
+                yield _at(
+                    content,
+                    entry.id,
+                    f"`{phrasing}` raises the red flag {top.rule}.",
+                    "Reword it; who writes that must get the warning.",
+                    "phrasings",
+                    index,
+                    severity=Severity.WARNING,
+                )
 
 
 def _red_flag_lines(content: Content, assistant: Assistant) -> Iterator[Problem]:
@@ -144,15 +197,27 @@ def _red_flag_lines(content: Content, assistant: Assistant) -> Iterator[Problem]
             top = assistant.find_red_flag(line).top
             if top is None or top.level.rank < level.rank:
                 heard = f"only {top.level}" if top else "nothing"
-                yield _rule_problem(document.path, document.line("rules", number, "must_fire", index), rule.id, f"`{line}` must raise {level}, it raises {heard}.")
+                yield _rule_problem(
+                    document.path,
+                    document.line("rules", number, "must_fire", index),
+                    rule.id,
+                    f"`{line}` must raise {level}, it raises {heard}.",
+                )
         for index, line in enumerate(rule.must_not_fire):
             top = assistant.find_red_flag(line).top
             if top and top.level in (Level.EMERGENCY, Level.URGENT):
-                yield _rule_problem(document.path, document.line("rules", number, "must_not_fire", index), rule.id, f"`{line}` must raise no alarm, it raises {top.level} ({top.rule}).")
+                yield _rule_problem(
+                    document.path,
+                    document.line("rules", number, "must_not_fire", index),
+                    rule.id,
+                    f"`{line}` must raise no alarm, it raises {top.level} ({top.rule}).",
+                )
 
 
 def _rule_problem(path: str, line: int, rule_id: str, message: str) -> Problem:
-    return Problem(path, line, f"{rule_id}: {message}", "Mend the rule or its concepts; never delete the line to make it pass.")
+    return Problem(
+        path, line, f"{rule_id}: {message}", "Mend the rule or its concepts; never delete the line to make it pass."
+    )
 
 
 # The content's own tests
@@ -175,9 +240,10 @@ def _utterances(content: Content, assistant: Assistant, now: datetime) -> Iterat
 
 def shown_for(assistant: Assistant, utterance: str, now: datetime) -> tuple[str, ...]:
     """Entries that a fresh conversation would show for ``utterance``: the answer, or the suggestions."""
-    message = Message(channel="check", chat="check", update_id="0", kind=Kind.TEXT, text=utterance, sent_at=now, now=now)
+    message = Message(
+        channel="check", chat="check", update_id="0", kind=Kind.TEXT, text=utterance, sent_at=now, now=now
+    )
     turn = assistant.reply(message, Conversation())
     if turn.outcome is Outcome.DISAMBIGUATION:
         return tuple(candidate.entry for candidate in turn.suggestions)
     return (turn.entry,) if turn.entry else ()
-

@@ -57,7 +57,8 @@ def _content(settings: "Settings") -> "Content":
 def _assistant(settings: "Settings", content: "Content | None" = None) -> "Assistant":
     from bot.assistant import build
 
-    return build(content or _content(settings), settings.cache_dir, settings.fact)
+    second_stage = settings.matcher_second_stage != "off"
+    return build(content or _content(settings), settings.cache_dir, settings.fact, second_stage=second_stage)
 
 
 @app.command()
@@ -117,7 +118,9 @@ def _now() -> datetime:
 
 @app.command()
 def check(
-    live: Annotated[bool, typer.Option("--live", help="Also fail on example values, unsigned rules, unconfirmed numbers.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Also fail on example values, unsigned rules, unconfirmed numbers.")
+    ] = False,
 ) -> None:
     """List every problem of the FAQ content as file:line: message with its cure."""
     from bot.checking import live_problems, problems
@@ -137,7 +140,8 @@ def check(
     warnings = len(found) - errors
     typer.echo(
         f"{len(content.entries)} entries, {sum(len(entry.phrasings) for entry in content.entries.values())} phrasings, "
-        f"{len(content.red_flags.rules)} red flags, content {content.version}: {errors} problem(s), {warnings} warning(s)."
+        f"{len(content.red_flags.rules)} red flags, content {content.version}: "
+        f"{errors} problem(s), {warnings} warning(s)."
     )
     sys.exit(1 if errors else 0)
 

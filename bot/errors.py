@@ -15,7 +15,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing wrong in the content: where (``path`` relative to the FAQ folder, 1-based ``line``), what, and the cure."""
+    """One thing wrong in the content: ``path`` within the FAQ folder, ``line`` from 1, what it is, and the cure."""
 
     path: str
     line: int

@@ -104,7 +104,9 @@ class Replies:
         self._cards = {rule.id: self._card(rule) for rule in content.red_flags.rules if rule.card}
         self._bare_card = Reply(
             (
-                Block(BlockKind.HEADING, f"{self._phrases.emergency_heading}: call {content.clinic.emergency_number} now."),
+                Block(
+                    BlockKind.HEADING, f"{self._phrases.emergency_heading}: call {content.clinic.emergency_number} now."
+                ),
                 Block(BlockKind.NUMBER, content.clinic.emergency_number),
             ),
             level=Level.EMERGENCY,
@@ -176,7 +178,11 @@ class Replies:
 
     def soon(self, rule: Rule) -> tuple[Block, ...]:
         """The line of a ``soon`` rule under an answer."""
-        return (Block(BlockKind.PARAGRAPH, f"{self._phrases.soon_heading}: {self._static(rule.line)}"),) if rule.line else ()
+        return (
+            (Block(BlockKind.PARAGRAPH, f"{self._phrases.soon_heading}: {self._static(rule.line)}"),)
+            if rule.line
+            else ()
+        )
 
     def check(self, rule: Rule) -> tuple[tuple[Block, ...], Rows]:
         """The closed question of a rule: its text and its two buttons."""
@@ -228,7 +234,9 @@ class Replies:
     def topics(self, now: datetime, *, replaces: bool) -> Reply:
         groups = self._content.groups()
         labels = self._phrases.groups
-        buttons = _rows(Button(labels.get(group, group.replace("-", " ").capitalize()), Action.group(group)) for group in groups)
+        buttons = _rows(
+            Button(labels.get(group, group.replace("-", " ").capitalize()), Action.group(group)) for group in groups
+        )
         return self.say(self._phrases.topics, now, buttons, replaces=replaces)
 
     def group(self, group_id: str, now: datetime) -> Reply | None:

@@ -10,8 +10,8 @@ from collections import Counter
 # Letters of other scripts that look Latin. Only folded inside a word that also holds Latin letters, so that a
 # Russian or Greek message stays in its own script.
 _HOMOGLYPHS = str.maketrans(
-    "аеорсухкмтвнігАЕОРСУХКМТВНІ" "αορυκτνιεΑΒΕΗΙΚΜΝΟΡΤΥΧΖ",
-    "aeopcyxkmtbhirAEOPCYXKMTBHI" "aopuktvieABEHIKMNOPTYXZ",
+    "аеорсухкмтвнігАЕОРСУХКМТВНІαορυκτνιεΑΒΕΗΙΚΜΝΟΡΤΥΧΖ",
+    "aeopcyxkmtbhirAEOPCYXKMTBHIaopuktvieABEHIKMNOPTYXZ",
 )
 _APOSTROPHES = str.maketrans(dict.fromkeys("’‘`´ʼ＇", "'"))
 _JOINERS = {"\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u200e", "\u200f", "\ufe0f", "\ufe0e"}
@@ -41,7 +41,7 @@ def clean(text: str) -> str:
     surrogate becomes a space.
     """
     text = "".join(
-        " " if (category := unicodedata.category(char)) in {"Cc", "Cs", "Co", "Cn"} and char != "\n" else char
+        " " if unicodedata.category(char) in {"Cc", "Cs", "Co", "Cn"} and char != "\n" else char
         for char in text
         if not (char in _JOINERS or unicodedata.category(char) == "Cf")
     )

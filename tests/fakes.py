@@ -10,7 +10,9 @@ from bot.safety import Finding, Heard, Level, Screening
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
-def text(utterance: str, *, now: datetime = NOON, sent_at: datetime | None = None, kind: Kind = Kind.TEXT, **more: str) -> Message:
+def text(
+    utterance: str, *, now: datetime = NOON, sent_at: datetime | None = None, kind: Kind = Kind.TEXT, **more: str
+) -> Message:
     return Message(
         channel="test", chat="1", update_id="1", kind=kind, text=utterance, sent_at=sent_at or now, now=now, **more
     )  # fmt: skip
@@ -33,7 +35,9 @@ class FakeScreener:
 
     def find_red_flag(self, utterance: str, earlier: Sequence[Heard] = ()) -> Screening:
         self.earlier.append(earlier)
-        found = [Finding(level, rule, ("told so",)) for words, (level, rule) in self.findings.items() if words in utterance]
+        found = [
+            Finding(level, rule, ("told so",)) for words, (level, rule) in self.findings.items() if words in utterance
+        ]
         found.sort(key=lambda finding: -finding.level.rank)
         heard = (Heard("pain", "said", "now"),) if "pain" in utterance else ()
         return Screening(tuple(found), heard=heard, is_foreign="foreign" in utterance)
@@ -42,7 +46,7 @@ class FakeScreener:
 class FakeMatcher:
     """Ranks by the words it was told."""
 
-    is_slow = False
+    has_second_stage = False
 
     def __init__(self, rankings: dict[str, Ranking] | None = None) -> None:
         self.rankings = rankings or {}
@@ -54,7 +58,7 @@ class FakeMatcher:
 class BrokenMatcher:
     """Fails on every utterance."""
 
-    is_slow = False
+    has_second_stage = False
 
     def rank(self, utterance: str) -> Ranking:
         raise RuntimeError(utterance)

@@ -8,12 +8,18 @@ import pytest
 BOT = Path(__file__).parent.parent / "bot"
 ORDER = (
     "text", "vocabulary", "identifiers", "readability", "content", "matching", "safety", "conversation", "replies",
-    "assistant", "checking", "evaluation", "asking", "logs", "metrics", "last_good", "store", "settings", "lanes", "trials",
+    "assistant", "checking", "evaluation", "asking", "logs", "metrics", "last_good", "store", "settings", "lanes",
+    "trials",
     "pace", "turns", "intake", "inbox", "outbox", "staff", "channels", "backup", "readiness", "web", "upkeep", "doctor",
     "service", "cli",
 )  # fmt: skip
 FOR_ALL = {"errors"}
-LIBRARIES = {"yaml": "content/reading.py", "telegram": "channels/telegram", "ruamel": "staff/", "pydantic_settings": "settings.py"}
+LIBRARIES = {
+    "yaml": "content/reading.py",
+    "telegram": "channels/telegram",
+    "ruamel": "staff/",
+    "pydantic_settings": "settings.py",
+}
 FILES = sorted(path for path in BOT.rglob("*.py") if "migrations" not in path.parts and path.name != "__main__.py")
 
 
@@ -56,7 +62,11 @@ def test_matching_and_safety_do_not_know_each_other():
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_library_is_known_in_one_place(library):
-    users = [path.relative_to(BOT).as_posix() for path in FILES if any(name.split(".")[0] == library for name in _imports(path))]
+    users = [
+        path.relative_to(BOT).as_posix()
+        for path in FILES
+        if any(name.split(".")[0] == library for name in _imports(path))
+    ]
     assert users, f"nobody uses {library}"
     assert all(user.startswith(LIBRARIES[library]) for user in users), users
 

@@ -105,10 +105,21 @@ def test_an_alarm_is_repeated_before_later_answers_until_help_is_arranged(made):
     assert said(later).startswith("Reminder, emergency")
     assert later.entry == "ice"
     arranged = assistant.reply(tap("h", now=NOON + timedelta(hours=3)), later.conversation)
-    assert not said(assistant.reply(text("ice?", now=NOON + timedelta(hours=3)), arranged.conversation)).startswith("Reminder")
+    assert not said(assistant.reply(text("ice?", now=NOON + timedelta(hours=3)), arranged.conversation)).startswith(
+        "Reminder"
+    )
 
 
-@pytest.mark.parametrize(("words", "is_arranged"), [("The ambulance is coming", True), ("called 999, on way", True), ("should i have called 999", False), ("no ambulance is coming", False), ("ice?", False)])
+@pytest.mark.parametrize(
+    ("words", "is_arranged"),
+    [
+        ("The ambulance is coming", True),
+        ("called 999, on way", True),
+        ("should i have called 999", False),
+        ("no ambulance is coming", False),
+        ("ice?", False),
+    ],
+)
 def test_help_on_its_way_may_be_said_in_words(made, words, is_arranged):
     assistant = made({"can't pee": EMERGENCY}, {"ice": sure("ice")})
     alarmed = assistant.reply(text("can't pee"), Conversation())
@@ -239,7 +250,10 @@ def test_every_command_is_answered_with_all_placeholders_filled(made, name):
 
 
 def test_a_sign_in_a_command_is_heard(made):
-    assert made({"can't pee": EMERGENCY}).reply(command("help", "can't pee"), Conversation()).reply.level is Level.EMERGENCY
+    assert (
+        made({"can't pee": EMERGENCY}).reply(command("help", "can't pee"), Conversation()).reply.level
+        is Level.EMERGENCY
+    )
 
 
 def test_forget_erases_the_conversation(made):
@@ -261,7 +275,9 @@ def test_a_caption_is_screened_and_answered(made):
     answered = assistant.reply(replace(text("ice?"), attachment="photo"), Conversation())
     assert answered.entry == "ice"
     assert "attached" in said(answered)
-    assert assistant.reply(replace(text("can't pee"), attachment="photo"), Conversation()).reply.level is Level.EMERGENCY
+    assert (
+        assistant.reply(replace(text("can't pee"), attachment="photo"), Conversation()).reply.level is Level.EMERGENCY
+    )
 
 
 def test_an_edited_message_is_screened_again(made):
@@ -281,7 +297,9 @@ def test_a_late_answer_begins_with_an_apology_and_a_late_card_does_not(made):
     late = {"sent_at": NOON - timedelta(minutes=6)}
     assert said(assistant.reply(text("ice?", **late), Conversation())).startswith("Sorry that this answer is late")
     assert said(assistant.reply(text("can't pee", **late), Conversation())).startswith("Emergency")
-    assert not said(assistant.reply(text("ice?", sent_at=NOON - timedelta(minutes=4)), Conversation())).startswith("Sorry")
+    assert not said(assistant.reply(text("ice?", sent_at=NOON - timedelta(minutes=4)), Conversation())).startswith(
+        "Sorry"
+    )
 
 
 def test_what_is_stored_comes_back_the_same(made):

@@ -74,7 +74,11 @@ def test_all_problems_of_all_files_are_listed_at_once(faq):
     edit(faq, "en/entries/ice.yaml", "id: ice", "id: walking")
     edit(faq, "en/entries/heat.yaml", "phrasings:", "phrasing:")
     (faq / "en/entries/rest.yaml").write_text("")
-    assert {problem.path for problem in refused(faq)} >= {"en/entries/ice.yaml", "en/entries/heat.yaml", "en/entries/rest.yaml"}
+    assert {problem.path for problem in refused(faq)} >= {
+        "en/entries/ice.yaml",
+        "en/entries/heat.yaml",
+        "en/entries/rest.yaml",
+    }
 
 
 @pytest.mark.parametrize("missing", ["clinic.yaml", "en/phrases.yaml", "en/red-flags.yaml", "en/entries"])
@@ -104,7 +108,11 @@ def answer_with(faq, sentence):
 
 
 def test_the_editors_remarks_name_the_line(faq, remarks):
-    answer_with(faq, "Take 400 mg of ibuprofen, two tablets, three times a day. " + "Unquestionably extraordinary incomprehensibility. " * 20)
+    answer_with(
+        faq,
+        "Take 400 mg of ibuprofen, two tablets, three times a day. "
+        + "Unquestionably extraordinary incomprehensibility. " * 20,
+    )
     edit(faq, "en/entries/heat.yaml", "review_by: 2027", "review_by: 2025")
     said = [str(problem) for problem in remarks()]
     assert any("ice.yaml" in line and "is a dose" in line for line in said)
@@ -114,8 +122,13 @@ def test_the_editors_remarks_name_the_line(faq, remarks):
 
 
 def test_a_phrasing_asked_for_in_two_entries_and_a_copy_are_named(faq, remarks):
-    edit(faq, "en/entries/ice.yaml", "phrasings:\n", "phrasings:\n  - does a warm bath loosen my stiff sore back\n  - does a warm bath loosen my stiff sore back up\n")
-    edit(faq, "en/entries/heat.yaml", "phrasings:\n", "phrasings:\n  - does a warm bath loosen my stiff sore back\n")
+    edit(
+        faq,
+        "en/entries/ice.yaml",
+        "phrasings:\n",
+        "phrasings:\n  - does a warm bath loosen my sore back\n  - does a warm bath loosen my sore back up\n",
+    )
+    edit(faq, "en/entries/heat.yaml", "phrasings:\n", "phrasings:\n  - does a warm bath loosen my sore back\n")
     said = [str(problem) for problem in remarks()]
     assert any("also asks for" in line for line in said)
     assert any("ice.yaml:6" in line and "almost a copy of line 5" in line for line in said)

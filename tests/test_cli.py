@@ -15,11 +15,24 @@ COMMANDS = ["run", "chat", "ask", "check", "eval", "missed"]
 @pytest.fixture
 def bot(tmp_path):
     def call(*arguments, stdin="", **environment):
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("TELEGRAM", "FAQ", "DATABASE", "WEB_"))}
-        variables = clean | {"DATABASE_URL": f"sqlite:///{tmp_path / 'bot.db'}", "MATCHER_SECOND_STAGE": "off"} | environment
+        clean = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("TELEGRAM", "FAQ", "DATABASE", "WEB_"))
+        }
+        variables = (
+            clean | {"DATABASE_URL": f"sqlite:///{tmp_path / 'bot.db'}", "MATCHER_SECOND_STAGE": "off"} | environment
+        )
         return subprocess.run(
-            [sys.executable, "-m", "bot", *arguments], input=stdin, capture_output=True, text=True, cwd=ROOT, env=variables, timeout=120, check=False
-        )  # fmt: skip
+            [sys.executable, "-m", "bot", *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env=variables,
+            timeout=120,
+            check=False,
+        )
 
     return call
 
@@ -46,7 +59,15 @@ def test_ask_explains_what_was_screened_and_why_it_decided(bot):
 
 
 def test_ask_jsonl_keeps_its_fixed_format(bot):
-    asked = ["does ice help a back spasm", "can't pee since last night", "hello", "who won the football", "", "\x00<b>", "🧊" * 2000]
+    asked = [
+        "does ice help a back spasm",
+        "can't pee since last night",
+        "hello",
+        "who won the football",
+        "",
+        "\x00<b>",
+        "🧊" * 2000,
+    ]
     shown = bot("ask", "--jsonl", stdin="".join(json.dumps({"text": text}) + "\n" for text in asked))
     assert shown.returncode == 0, shown.stderr
     lines = [json.loads(line) for line in shown.stdout.splitlines()]

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-DOCS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SAFETY.md", "faq/README.md")] + sorted((ROOT / "docs").glob("*.md"))
+DOCS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SAFETY.md", "faq/README.md")] + sorted(
+    (ROOT / "docs").glob("*.md")
+)
 EXAMPLE = (ROOT / ".env.example").read_text()
 
 
@@ -30,7 +32,14 @@ def test_files_that_a_document_links_to_exist(path):
 
 @pytest.fixture(scope="module")
 def commands():
-    shown = subprocess.run([sys.executable, "-m", "bot", "--help"], capture_output=True, text=True, cwd=ROOT, check=True, env={"COLUMNS": "200", "PATH": "/usr/bin:/bin"})
+    shown = subprocess.run(
+        [sys.executable, "-m", "bot", "--help"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+        env={"COLUMNS": "200", "PATH": "/usr/bin:/bin"},
+    )
     return set(re.findall(r"^\W*([a-z][a-z-]+)\s{2,}", shown.stdout, re.MULTILINE))
 
 

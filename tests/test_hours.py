@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from bot.content.clinic import Clinic
-from bot.content.hours import closures, compile_closed, say_now, say_week
+from bot.content.hours import compile_closed
+from bot.content.hours_said import closures, say_now, say_week
 
 
 def clinic(**changes):

@@ -12,8 +12,8 @@ from bot.conversation import Conversation, Kind
 
 TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts").glob("*.yaml"))
 KEYS = {
-    "patient", "tap", "command", "edits", "sends", "after", "late", "outcome", "entry", "shows", "level", "says", "never_says",
-    "first_line", "buttons", "alarm",
+    "patient", "tap", "command", "edits", "sends", "after", "late", "outcome", "entry", "shows", "level", "says",
+    "never_says", "first_line", "buttons", "alarm",
 }  # fmt: skip
 _AFTER = re.compile(r"(\d+)\s*(minutes?|hours?)")
 
@@ -27,7 +27,12 @@ def message_of(turn, now):
     if "edits" in turn:
         return text(turn["edits"], now=now, kind=Kind.EDITED)
     if "sends" in turn:
-        return text(turn.get("patient", ""), now=now, kind=Kind.TEXT if turn.get("patient") else Kind.UNREADABLE, attachment=turn["sends"])
+        return text(
+            turn.get("patient", ""),
+            now=now,
+            kind=Kind.TEXT if turn.get("patient") else Kind.UNREADABLE,
+            attachment=turn["sends"],
+        )
     return text(turn["patient"], now=now, sent_at=sent_at)
 
 

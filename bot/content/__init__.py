@@ -107,7 +107,9 @@ class _Reader:
 def load(faq_dir: Path) -> Content:
     """The content of ``faq_dir``; ContentError lists every problem at once, each with file, line and cure."""
     if not faq_dir.is_dir():
-        raise ContentError([Problem(str(faq_dir), 1, "the FAQ folder does not exist.", "Set FAQ_DIR to the folder with clinic.yaml.")])
+        raise ContentError(
+            [Problem(str(faq_dir), 1, "the FAQ folder does not exist.", "Set FAQ_DIR to the folder with clinic.yaml.")]
+        )
     if sum(1 for _ in zip(range(MAX_FILES + 1), files(faq_dir), strict=False)) > MAX_FILES:
         raise ContentError([Problem(str(faq_dir), 1, f"more than {MAX_FILES} files.", "Is FAQ_DIR the right folder?")])
     reader = _Reader(faq_dir)
@@ -149,16 +151,24 @@ def _entries(reader: _Reader) -> dict[str, Entry]:
     names = reader.folder(f"{LANGUAGE}/entries")
     if not names:
         folder = f"{LANGUAGE}/entries"
-        reader.documents[folder] = Document(folder, problems=[Problem(folder, 1, "no entry stands here.", "Add at least one entry.")])
+        reader.documents[folder] = Document(
+            folder, problems=[Problem(folder, 1, "no entry stands here.", "Add at least one entry.")]
+        )
     for name in names:
         entry = reader.one(name, Entry)
         if entry is None:
             continue
         document = reader.document(name)
         if entry.id in entries:
-            document.report(f"the id `{entry.id}` is used by another entry too.", "Give one of them another id.", at=("id",))
+            document.report(
+                f"the id `{entry.id}` is used by another entry too.", "Give one of them another id.", at=("id",)
+            )
         elif Path(name).stem != entry.id:
-            document.report(f"the file is named {Path(name).name}, the entry `{entry.id}`.", f"Name the file {entry.id}.yaml.", at=("id",))
+            document.report(
+                f"the file is named {Path(name).name}, the entry `{entry.id}`.",
+                f"Name the file {entry.id}.yaml.",
+                at=("id",),
+            )
         entries[entry.id] = entry
     return entries
 
@@ -189,17 +199,39 @@ def _references(content: Content) -> Iterator[Problem]:
         document = documents[entry_file(entry.id)]
         for index, other in enumerate(entry.see_also):
             if content.entry(other) is None:
-                yield Problem(document.path, document.line("see_also", index), f"see_also names `{other}`, which is no entry.", "Correct it or take it out.")
+                yield Problem(
+                    document.path,
+                    document.line("see_also", index),
+                    f"see_also names `{other}`, which is no entry.",
+                    "Correct it or take it out.",
+                )
         if entry.disclaimer not in content.phrases.disclaimers:
             known = ", ".join(content.phrases.disclaimers)
-            yield Problem(document.path, document.line("disclaimer"), f"`{entry.disclaimer}` is no disclaimer.", f"Known: {known}.")
+            yield Problem(
+                document.path,
+                document.line("disclaimer"),
+                f"`{entry.disclaimer}` is no disclaimer.",
+                f"Known: {known}.",
+            )
         for name in set(placeholders(entry.answer)) - PLACEHOLDERS:
-            yield Problem(document.path, document.line("answer"), f"`{{{name}}}` is no placeholder.", "Known: " + ", ".join(sorted(PLACEHOLDERS)) + ".")
+            yield Problem(
+                document.path,
+                document.line("answer"),
+                f"`{{{name}}}` is no placeholder.",
+                "Known: " + ", ".join(sorted(PLACEHOLDERS)) + ".",
+            )
     for index, example in enumerate(content.phrases.examples):
         if content.entry(example) is None:
-            yield Problem(phrases_file, documents[phrases_file].line("examples", index), f"`{example}` is no entry.", "Name an entry's id.")
+            yield Problem(
+                phrases_file,
+                documents[phrases_file].line("examples", index),
+                f"`{example}` is no entry.",
+                "Name an entry's id.",
+            )
     for name, document in documents.items():
         if name.startswith(f"{LANGUAGE}/utterances/") and isinstance(document.value, dict):
             target = str(document.value.get("entry", ""))
             if content.entry(target) is None:
-                yield Problem(name, document.line("entry"), f"`{target}` is no entry.", "Correct the id, or delete the file.")
+                yield Problem(
+                    name, document.line("entry"), f"`{target}` is no entry.", "Correct the id, or delete the file."
+                )

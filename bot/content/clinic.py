@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from bot.content import hours as opening
+from bot.content import hours_said
 from bot.content.entries import Model, Text
 
-# Widely published numbers by country; each clinic confirms its own with the publisher before going live (`check --live`).
+# Widely published numbers by country; each clinic confirms its own with the publisher (`check --live` asks).
 # (emergency number, crisis line, non-emergency advice line)
 _NUMBERS = {
     "GB": ("999", "116 123 (Samaritans)", "111"),
@@ -89,7 +90,9 @@ class Clinic(Model):
         try:
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"`{value}` is not a time zone. | Write it like Europe/London or America/New_York.") from None
+            raise ValueError(
+                f"`{value}` is not a time zone. | Write it like Europe/London or America/New_York."
+            ) from None
         return value
 
     @field_validator("hours")
@@ -171,11 +174,11 @@ class Clinic(Model):
     def fact(self, name: str, now: datetime) -> str:
         """What the placeholder ``name`` stands for at ``now``; KeyError if it is unknown."""
         if name == "open_now":
-            return opening.say_now(self.times, now, self.is_12_hour)
+            return hours_said.say_now(self.times, now, self.is_12_hour)
         if name == "hours":
-            return "\n".join(f"- {line}" for line in opening.say_week(self.times, self.is_12_hour))
+            return "\n".join(f"- {line}" for line in hours_said.say_week(self.times, self.is_12_hour))
         if name == "closures":
-            changed = opening.closures(self.times, now, self.is_12_hour)
+            changed = hours_said.closures(self.times, now, self.is_12_hour)
             return "Different in the next two weeks: " + "; ".join(changed) + "." if changed else ""
         if name == "clinic":
             return self.name

@@ -41,7 +41,9 @@ def _minutes(hour: str, minute: str | None, half: str | None) -> int:
     value = int(hour) % 12 + (12 if half == "pm" else 0) if half else int(hour)
     minutes = value * 60 + int(minute or 0)
     if not 0 <= minutes <= 24 * 60 or int(minute or 0) > 59 or (half and not 1 <= int(hour) <= 12):
-        raise ValueError(f"{hour}{':' + minute if minute else ''}{half or ''} is not a time of day. | Write 8, 8:30 or 18:00.")
+        raise ValueError(
+            f"{hour}{':' + minute if minute else ''}{half or ''} is not a time of day. | Write 8, 8:30 or 18:00."
+        )
     return minutes
 
 
@@ -52,12 +54,16 @@ def _spans(text: str, line: str) -> tuple[tuple[int, int], ...]:
     for part in text.lower().replace("noon", "12:00").replace("midnight", "24:00").split(","):
         match = _SPAN.match(part.strip())
         if not match:
-            raise ValueError(f"`{part.strip()}` in `{line}` is not an opening time. | Write it like 8-12 or 13:00-18:30.")
+            raise ValueError(
+                f"`{part.strip()}` in `{line}` is not an opening time. | Write it like 8-12 or 13:00-18:30."
+            )
         start, end = _minutes(*match.group(1, 2, 3)), _minutes(*match.group(4, 5, 6))
         if end <= start:
             raise ValueError(f"`{part.strip()}` in `{line}` ends before it begins. | Write 13-18 or 1pm-6pm.")
         if spans and start < spans[-1][1]:
-            raise ValueError(f"the times in `{line}` overlap or are out of order. | Write them in order, e.g. 8-12, 13-18.")
+            raise ValueError(
+                f"the times in `{line}` overlap or are out of order. | Write them in order, e.g. 8-12, 13-18."
+            )
         spans.append((start, end))
     return tuple(spans)
 
@@ -69,7 +75,9 @@ def _day_numbers(text: str, line: str) -> list[int]:
         try:
             indices = [_DAYS.index(end.strip()[:3]) for end in ends]
         except ValueError:
-            raise ValueError(f"`{part.strip()}` in `{line}` is not a weekday. | Write mon, tue, wed, thu, fri, sat or sun.") from None
+            raise ValueError(
+                f"`{part.strip()}` in `{line}` is not a weekday. | Write mon, tue, wed, thu, fri, sat or sun."
+            ) from None
         first, last = indices[0], indices[-1]
         numbers += range(first, last + 1) if first <= last else [*range(first, 7), *range(last + 1)]
     return numbers
@@ -105,7 +113,7 @@ def _osm_date(day: str, month: str, year: str | None, line: str) -> str:
     return f"{year + ' ' if year else ''}{_OSM_MONTHS[index]} {int(day):02d}"
 
 
-def _clock(minutes: int) -> str:
+def clock(minutes: int) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
@@ -113,16 +121,21 @@ def compile_closed(line: str) -> list[str]:
     """OpenStreetMap rules for a line such as ``24 Dec 12:00 – 3 Jan``; the last day is closed too."""
     match = _CLOSED.match(line.strip())
     if not match:
-        raise ValueError(f"`{line}` is not a closed time. | Write it like 24 Dec, 24 Dec – 3 Jan, or 24 Dec 12:00 – 3 Jan.")
-    day, month, year, hour, minute, half, last_day, last_month, last_year, last_hour, last_minute, last_half = match.groups()
+        raise ValueError(
+            f"`{line}` is not a closed time. | Write it like 24 Dec, 24 Dec – 3 Jan, or 24 Dec 12:00 – 3 Jan."
+        )
+    day, month, year, hour, minute, half, last_day, last_month, last_year, last_hour, last_minute, last_half = (
+        match.groups()
+    )
     start_at = _minutes(hour, minute, half.lower() if half else None) if hour else 0
     end_at = _minutes(last_hour, last_minute, last_half.lower() if last_half else None) if last_hour else 24 * 60
-    start = _osm_date(day, month, year or last_year and _year_before(month, last_month, last_year, line), line)
+    start = _osm_date(day, month, year or (last_year and _year_before(month, last_month, last_year, line)), line)
     if last_day is None:
-        return [f"{start} {_clock(start_at)}-24:00 off" if start_at else f"{start} off"]
-    end = _osm_date(last_day, last_month, last_year or year and _year_after(month, last_month, year, line), line)
-    rules = [f"{start}-{end} off"] if not start_at and end_at == 24 * 60 else _with_part_days(start, start_at, end, end_at, line)
-    return rules
+        return [f"{start} {clock(start_at)}-24:00 off" if start_at else f"{start} off"]
+    end = _osm_date(last_day, last_month, last_year or (year and _year_after(month, last_month, year, line)), line)
+    if start_at or end_at < 24 * 60:
+        return _with_part_days(start, start_at, end, end_at)
+    return [f"{start}-{end} off"]
 
 
 def _year_before(month: str, last_month: str, last_year: str, line: str) -> str:
@@ -133,14 +146,14 @@ def _year_after(month: str, last_month: str, year: str, line: str) -> str:
     return str(int(year) + (_month(last_month, line) < _month(month, line)))
 
 
-def _with_part_days(start: str, start_at: int, end: str, end_at: int, line: str) -> list[str]:
+def _with_part_days(start: str, start_at: int, end: str, end_at: int) -> list[str]:
     # A rule of a whole range would close the open part of its first and last day too.
-    rules = [f"{start} {_clock(start_at)}-24:00 off" if start_at else f"{start} off"]
+    rules = [f"{start} {clock(start_at)}-24:00 off" if start_at else f"{start} off"]
     inner_start, inner_end = _shift(start, 1), _shift(end, -1) if end_at < 24 * 60 else end
     if start != end and _shift(inner_start, -1) != inner_end:
         rules.append(f"{inner_start}-{inner_end} off" if inner_start != inner_end else f"{inner_start} off")
     if end_at < 24 * 60:
-        rules.append(f"{end} 00:00-{_clock(end_at)} off")
+        rules.append(f"{end} 00:00-{clock(end_at)} off")
     return rules
 
 
@@ -157,7 +170,7 @@ def compile_special(line: str) -> list[str]:
         raise ValueError(f"`{line}` is not a special day. | Write it like 27 Dec: 9-12.")
     spans = _spans(match.group(4), line)
     day = _osm_date(match.group(1), match.group(2), match.group(3), line)
-    times = ",".join(f"{_clock(start)}-{_clock(end)}" for start, end in spans)
+    times = ",".join(f"{clock(start)}-{clock(end)}" for start, end in spans)
     return [f"{day} {times}" if times else f"{day} off"]
 
 
@@ -201,7 +214,7 @@ def _compile(times: OpeningTimes, year: int) -> OpeningHours:
     rules = []
     for number, spans in enumerate(times.week.days):
         if spans:
-            rules.append(f"{_OSM_DAYS[number]} " + ",".join(f"{_clock(a)}-{_clock(b)}" for a, b in spans))
+            rules.append(f"{_OSM_DAYS[number]} " + ",".join(f"{clock(a)}-{clock(b)}" for a, b in spans))
     if times.closes_on_holidays and times.country:
         rules += [f"{day.year} {_OSM_MONTHS[day.month - 1]} {day.day:02d} off" for day in public_holidays(times, year)]
     for line in times.closed:
@@ -227,91 +240,3 @@ def public_holidays(times: OpeningTimes, year: int) -> dict[date, str]:
             "`public_holidays: open` and list the days under `closed:`."
         ) from None
     return {day: str(name) for day, name in sorted(found.items())}
-
-
-def say_time(moment: datetime, is_12_hour: bool) -> str:
-    if not is_12_hour:
-        return f"{moment:%H:%M}"
-    half = "am" if moment.hour < 12 else "pm"
-    return f"{moment.hour % 12 or 12}{f':{moment:%M}' if moment.minute else ''} {half}"
-
-
-def say_day(day: date, today: date) -> str:
-    """A day as people say it: today, tomorrow, on Monday, on Monday 4 January."""
-    ahead = (day - today).days
-    if ahead <= 1:
-        return ("today", "tomorrow")[ahead]
-    name = DAY_NAMES[day.weekday()]
-    return f"on {name}" if ahead < 7 else f"on {name} {day.day} {MONTH_NAMES[day.month - 1]}"
-
-
-def say_now(times: OpeningTimes, now: datetime, is_12_hour: bool = False) -> str:
-    """One sentence: open until when, or closed until when."""
-    local = now.astimezone(ZoneInfo(times.timezone))
-    change = times.next_change(now)
-    if times.is_open(now):
-        if change is None:
-            return "We are open now."
-        return f"We are open now, until {say_time(change, is_12_hour)}.{_say_after_break(times, change, is_12_hour)}"
-    if change is None:
-        return "We are closed now."
-    return f"We are closed now. We open again {say_day(change.date(), local.date())} at {say_time(change, is_12_hour)}."
-
-
-def _say_after_break(times: OpeningTimes, closing: datetime, is_12_hour: bool) -> str:
-    later = [opens for opens, _ in times.spans_on(closing.date()) if opens > closing]
-    return f" After the break we open again at {say_time(later[0], is_12_hour)}." if later else ""
-
-
-def say_week(times: OpeningTimes, is_12_hour: bool = False) -> list[str]:
-    """The ordinary week, days with equal hours together: ``Monday to Friday: 08:00-12:00 and 13:00-18:00``."""
-    lines = []
-    for first, last, spans in _runs(times.week):
-        days = DAY_NAMES[first] if first == last else f"{DAY_NAMES[first]} to {DAY_NAMES[last]}"
-        lines.append(f"{days}: {_say_spans(spans, is_12_hour)}")
-    return lines
-
-
-def _runs(week: Week) -> list[tuple[int, int, tuple[tuple[int, int], ...]]]:
-    runs: list[tuple[int, int, tuple[tuple[int, int], ...]]] = []
-    for number, spans in enumerate(week.days):
-        if runs and runs[-1][2] == spans:
-            runs[-1] = (runs[-1][0], number, spans)
-        else:
-            runs.append((number, number, spans))
-    return runs
-
-
-def closures(times: OpeningTimes, now: datetime, is_12_hour: bool = False, days: int = 14) -> list[str]:
-    """Days within the next ``days`` whose hours differ from the ordinary week, in words; closed ones in a row as one."""
-    today = now.astimezone(ZoneInfo(times.timezone)).date()
-    runs: list[tuple[date, date, str]] = []
-    for ahead in range(days):
-        day = today + timedelta(days=ahead)
-        actual = tuple((_minute_of(opens), _minute_of(closes) or 24 * 60) for opens, closes in times.spans_on(day))
-        said = _say_spans(actual, is_12_hour) if actual != times.week.days[day.weekday()] else ""
-        # An ordinary Sunday between closed days does not break the run for a reader.
-        if runs and runs[-1][1] == day - timedelta(days=1) and runs[-1][2] == "closed" and not actual:
-            runs[-1] = (runs[-1][0], day, "closed")
-        elif said:
-            runs.append((day, day, said))
-    return [f"{_say_days(first, last)}: {said}" for first, last, said in runs]
-
-
-def _minute_of(moment: datetime) -> int:
-    return moment.hour * 60 + moment.minute
-
-
-def _say_days(first: date, last: date) -> str:
-    def say(day: date) -> str:
-        return f"{DAY_NAMES[day.weekday()]} {day.day} {MONTH_NAMES[day.month - 1]}"
-
-    return say(first) if first == last else f"{say(first)} to {say(last)}"
-
-
-def _say_spans(spans: tuple[tuple[int, int], ...], is_12_hour: bool) -> str:
-    midnight = datetime(2026, 1, 1)
-    return " and ".join(
-        f"{say_time(midnight + timedelta(minutes=start), is_12_hour)}-{say_time(midnight + timedelta(minutes=end), is_12_hour)}"
-        for start, end in spans
-    ) or "closed"

@@ -54,7 +54,9 @@ def read(path: Path, shown_as: str) -> Document:
         document.report(f"the file can't be read ({error.strerror}).", "Check that it exists and may be read.")
         return document
     if len(raw) > MAX_FILE_BYTES:
-        document.report(f"the file is larger than {MAX_FILE_BYTES // 1_000_000} MB.", "Split it, or remove what does not belong.")
+        document.report(
+            f"the file is larger than {MAX_FILE_BYTES // 1_000_000} MB.", "Split it, or remove what does not belong."
+        )
         return document
     try:
         text = raw.decode("utf-8-sig")
@@ -105,12 +107,18 @@ def _explain(error: yaml.MarkedYAMLError, text: str, line: int) -> tuple[str, st
     if "alias" in problem or "anchor" in problem:
         return "* and & have a special meaning in YAML.", 'Put the text in "double quotes".'
     if "mapping values are not allowed" in problem:
-        return "a colon followed by a space inside a text, or a wrong indent.", 'Put the text in "double quotes", or line it up with its neighbours.'
+        return (
+            "a colon followed by a space inside a text, or a wrong indent.",
+            'Put the text in "double quotes", or line it up with its neighbours.',
+        )
     if "cannot start any token" in problem:
         return "a text starts with a character that YAML keeps for itself.", 'Put the text in "double quotes".'
     if "quoted scalar" in str(error.context):
         return "a quotation mark is opened and never closed.", 'Close it, or put the text in "double quotes".'
-    return f"not valid YAML here ({problem}).", "Line it up with its neighbours; put texts with : or # in \"double quotes\"."
+    return (
+        f"not valid YAML here ({problem}).",
+        'Line it up with its neighbours; put texts with : or # in "double quotes".',
+    )
 
 
 def _plain(node: yaml.Node, loc: Loc, document: Document, lines: list[str]) -> Any:
@@ -129,6 +137,7 @@ def _plain(node: yaml.Node, loc: Loc, document: Document, lines: list[str]) -> A
         return _plain_mapping(node, loc, document, lines)
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, (*loc, index), document, lines) for index, item in enumerate(node.value)]
+    assert isinstance(node, yaml.ScalarNode)
     text = str(node.value)
     if not node.style and _cut_at_comment(node, lines):
         document.report("the text is cut off at ' #'.", 'Put the whole text in "double quotes".', at=loc)
