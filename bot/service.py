@@ -52,7 +52,9 @@ def run(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit code. Raises a BotError, one line, when it can't start."""
     logs.set_up(settings.log_level, settings.log_format, settings.secrets())
     content, trouble = load_or_last_good(settings.faq_dir, settings.data_dir / "last-good-faq")
-    current = Current(build(content, settings.cache_dir, settings.fact), trouble)
+    second_stage = settings.matcher_second_stage != "off"
+    assistant = build(content, settings.cache_dir, settings.fact, second_stage=second_stage)
+    current = Current(assistant, trouble)
     taken = bind(settings.web_host, settings.web_port)
     with contextlib.closing(taken):
         store = open_store(settings.database_url)
