@@ -24,7 +24,7 @@ def _git(folder: Path, *arguments: str, text: str | None = None) -> str | None:
 
 
 def allows_commits(folder: Path) -> bool:
-    """Whether ``folder`` is tracked in a checkout that nobody is merging in; `git config staff.commit false` says no."""
+    """Whether ``folder`` is tracked in a checkout that nobody merges in; `git config staff.commit false` says no."""
     git_dir = _git(folder, "rev-parse", "--absolute-git-dir")
     if not git_dir or any((Path(git_dir) / name).exists() for name in _BUSY):
         return False

@@ -171,9 +171,8 @@ class History:
             elif current == old:
                 continue
             elif old is None or new is None or current is None:
-                raise UndoError(
-                    f"{name} was {'deleted' if current is None else 'changed'} since. Undo {self._later(change, name)} first."
-                )
+                what = "deleted" if current is None else "changed"
+                raise UndoError(f"{name} was {what} since. Undo {self._later(change, name)} first.")
             else:
                 try:
                     result[name] = merge(new, current, old)

@@ -1,0 +1,80 @@
+"""What an edit changes for patients: which messages would now get another reply."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from bot.asking import ask
+from bot.assistant import Assistant
+from bot.content import Content
+from bot.conversation import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What one message gets: ``what`` in a word, ``entries`` answered or suggested, ``alarm`` level and rule."""
+
+    what: str
+    entries: tuple[str, ...] = ()
+    alarm: str = ""
+
+    def words(self, content: Content) -> str:
+        """As staff read it."""
+        names = " / ".join(f"“{entry.question}”" for one in self.entries if (entry := content.entry(one)))
+        said = {"answer": names, "suggest": f"did you mean {names}?", "nothing": "“I do not know”"}.get(
+            self.what, self.what
+        )
+        return f"{self.alarm}{', then ' + said if self.entries else ''}" if self.alarm else said
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One message that would now get another reply. ``source``: test, missed, or red flag (a line of a rule)."""
+
+    utterance: str
+    before: str
+    after: str
+    source: str
+
+    def __str__(self) -> str:
+        return f"«{self.utterance}»: {self.before} → {self.after}"
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        return cls(**stored)
+
+
+def shown(assistant: Assistant, utterance: str, now: datetime) -> Shown:
+    """What a fresh conversation would show for ``utterance``."""
+    turn = ask(assistant, utterance, now)
+    top = turn.screening.top if turn.screening else None
+    alarm = f"{top.level.value} {top.rule}" if top else ""
+    if turn.outcome is Outcome.DISAMBIGUATION:
+        return Shown("suggest", tuple(candidate.entry for candidate in turn.suggestions), alarm)
+    if turn.entry:
+        return Shown("answer", (turn.entry,), alarm)
+    return Shown("nothing" if turn.outcome is Outcome.FALLBACK else turn.outcome.value.replace("_", " "), (), alarm)
+
+
+def known_messages(content: Content) -> Iterator[tuple[str, str]]:
+    """Messages that the content itself knows, each with its source: tests of entries, lines of red flags."""
+    for test in content.utterances:
+        yield from ((utterance, "test") for utterance in test.utterances)
+    for rule in content.red_flags.rules:
+        yield from ((line, "red flag") for line in (*rule.must_fire, *rule.must_not_fire))
+
+
+def differences(old: Assistant, new: Assistant, missed: Iterable[str], now: datetime) -> Iterator[Difference]:
+    """Known and recently missed messages that would now get another reply, those of red flags first."""
+    messages = dict.fromkeys(missed, "missed") | dict(known_messages(old.content)) | dict(known_messages(new.content))
+    found = []
+    for utterance, source in messages.items():
+        before, after = shown(old, utterance, now), shown(new, utterance, now)
+        if before != after:
+            found.append(Difference(utterance, before.words(old.content), after.words(new.content), source))
+    order = {"red flag": 0, "missed": 1, "test": 2}
+    yield from sorted(found, key=lambda one: order[one.source])

@@ -1,0 +1,229 @@
+"""Live reload: what staff save is checked in a child, then taken over in one step or refused."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from bot.assistant import Assistant
+from bot.content import Content, load
+from bot.errors import BotError, ContentError
+from bot.logs import describe, log
+from bot.staff.checker import Checker
+from bot.staff.folder import Files, Folder, hash_of, version_of
+from bot.staff.history import Change, History
+from bot.staff.publishing import Publisher
+from bot.staff.snapshots import SnapshotError, Snapshots, Verdict
+
+SETTLE_SECONDS: Final = 0.25  # editors save in several steps
+LOOK_SECONDS: Final = 10.0  # some disks send no events
+# While content is loaded beside answering, threads take turns this often: an answer waits for less than 20 ms.
+TURN_SECONDS: Final = 0.0005
+
+
+class Holder(Protocol):
+    """Holds the assistant in force; ``trouble`` says in /readyz what is wrong with the content on disk."""
+
+    trouble: str
+
+    def __call__(self) -> Assistant: ...
+    def swap(self, assistant: Assistant) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Something staff want to know: a file edit went live as ``change``, or was refused."""
+
+    verdict: Verdict
+    change: Change | None = None
+
+
+async def _nobody(_news: News) -> None:
+    return
+
+
+def starting_content(faq_dir: Path, snapshots: Snapshots) -> Content:
+    """What to answer with from the first moment on: the checked snapshot goes before files that nobody has checked yet.
+
+    Raises ContentError when there is neither.
+    """
+    try:
+        return snapshots.content(snapshots.current()[0])
+    except (SnapshotError, ContentError):
+        return load(faq_dir)
+
+
+class Reloader:
+    """Watches the FAQ folder.
+
+    ``build`` makes the assistant of a checked content, ``missed`` lists recent questions that nobody could answer,
+    ``tell`` hears what became of file edits.
+    """
+
+    def __init__(
+        self,
+        faq_dir: Path,
+        state: Path,
+        cache_dir: Path,
+        holder: Holder,
+        build: Callable[[Content], Assistant],
+        missed: Callable[[], Awaitable[Sequence[str]]],
+    ) -> None:
+        self.folder = Folder(faq_dir)
+        self.snapshots = Snapshots(state / "snapshots")
+        self.history = History(state)
+        self.tell: Callable[[News], Awaitable[None]] = _nobody
+        self.refused: Verdict | None = None
+        self._checker = Checker(self.snapshots, cache_dir)
+        self.publisher = Publisher(
+            self.folder, self.snapshots, self.history, self._checker,
+            base=self._base, go_live=self._go_live, missed=missed,
+        )  # fmt: skip
+        self._holder = holder
+        self._build = build
+        self._asked = asyncio.Event()
+        self._seen = ""
+
+    def _base(self) -> str:
+        version = self._holder().version
+        return version if self.snapshots.has(version) else ""
+
+    def ask(self) -> None:
+        """Look at the folder again now (SIGHUP, a button), also when what is there was refused before."""
+        self._seen = ""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Takes over what is saved until cancelled."""
+        watcher = asyncio.create_task(self._watch())
+        try:
+            while True:
+                await self._learn_what_is_live()
+                await self._look()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await self._asked.wait()
+                self._asked.clear()
+        finally:
+            watcher.cancel()
+
+    async def _watch(self) -> None:
+        from watchfiles import awatch
+
+        while True:
+            try:
+                async for _ in awatch(
+                    self.folder.path, debounce=200, step=50, recursive=True, watch_filter=_is_content
+                ):
+                    self._asked.set()
+            except Exception as error:  # the folder was replaced; until it can be watched again we look by ourselves
+                log().warning("the FAQ folder can't be watched; looking every few seconds", error=describe(error))
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _learn_what_is_live(self) -> None:
+        """At a first start, or one with newer code: what answers has no verdict that edits could be compared with."""
+        version = self._holder().version
+        if self._base():
+            return
+        for files in (
+            await asyncio.to_thread(self.folder.read),
+            await asyncio.to_thread(self.snapshots.bytes, version),
+        ):
+            if version_of(files) == version:
+                async with self.publisher.writing:
+                    verdict = await self._checker.check(files, "", is_live=True)
+                    if verdict.is_good and self.snapshots.current()[0] != version:
+                        await asyncio.to_thread(self.snapshots.make_current, version, self._last_change())
+                return
+
+    async def _look(self) -> None:
+        try:
+            files = await self._settled()
+            version = version_of(files)
+            if version == self._holder().version:
+                self._is_well(version)
+            elif version != self._seen:
+                await self._take(files, version)
+        except BotError as error:
+            self._holder.trouble = str(error)
+            log().error("the content can't be read", why=str(error))
+
+    def _is_well(self, version: str) -> None:
+        self._seen, self._holder.trouble, self.refused = version, "", None
+
+    async def _settled(self) -> Files:
+        """The files once nobody has written to them for a moment."""
+        files = await asyncio.to_thread(self.folder.read)
+        while True:
+            await asyncio.sleep(SETTLE_SECONDS)
+            again = await asyncio.to_thread(self.folder.read)
+            if again == files:
+                return files
+            files = again
+
+    async def _take(self, files: Files, version: str) -> None:
+        async with self.publisher.writing:
+            if version == self._holder().version:
+                return
+            verdict = await self.publisher.check(files)
+            if version_of(await asyncio.to_thread(self.folder.read)) != version:
+                self._asked.set()  # saved again meanwhile: what was checked is of no interest
+                return
+            self._seen = version
+            if verdict.is_good:
+                change = await asyncio.to_thread(self._record, files, verdict)
+                await self._go_live(verdict, change.number if change else self._last_change())
+                await self.tell(News(verdict, change))
+                return
+        self.refused = verdict
+        first = verdict.refused[0]
+        self._holder.trouble = f"edited content is refused ({len(verdict.refused)} problems, first: {first})"
+        log().error(
+            "edited content is refused; the last good one answers", problems=len(verdict.refused), first=str(first)
+        )
+        await self.tell(News(verdict))
+
+    def _last_change(self) -> int:
+        newest = next(self.history.newest_first(), None)
+        return newest.number if newest else 0
+
+    def _record(self, files: Files, verdict: Verdict) -> Change | None:
+        """Numbers what an editor saved: all that no numbered change since the snapshot in force accounts for."""
+        version, last = self.snapshots.current()
+        known: dict[str, bytes] = self.snapshots.bytes(version)
+        if not known:
+            return None
+        hashes = {name: hash_of(raw) for name, raw in known.items()}
+        later = [change for change in self.history.newest_first() if change.number > last]
+        for change in reversed(later):
+            hashes |= {name: after for name, (_, after) in change.files.items()}
+        changed = [name for name in {*hashes, *files} if hashes.get(name) != hash_of(files.get(name))]
+        if not changed:
+            return None
+        before = {name: self._former(name, hashes.get(name), known) for name in changed}
+        after = {name: files.get(name) for name in changed}
+        return self.history.record(before, after, who="a file was edited", how="file", summary=verdict.summary)
+
+    def _former(self, name: str, wanted: str | None, known: dict[str, bytes]) -> bytes | None:
+        return known[name] if hash_of(known.get(name)) == wanted and name in known else self.history.bytes_of(wanted)
+
+    async def _go_live(self, verdict: Verdict, change: int) -> None:
+        """Loads the checked snapshot beside answering and swaps one reference."""
+        pause = sys.getswitchinterval()
+        sys.setswitchinterval(TURN_SECONDS)
+        try:
+            assistant = await asyncio.to_thread(lambda: self._build(self.snapshots.content(verdict.version)))
+        finally:
+            sys.setswitchinterval(pause)
+        self._holder.swap(assistant)
+        log().info("new content answers", version=verdict.version, change=change, checked_in=verdict.seconds)
+        self._is_well(verdict.version)
+        await asyncio.to_thread(self.snapshots.make_current, verdict.version, change)
+
+
+def _is_content(_change: object, path: str) -> bool:
+    name = Path(path).name
+    return not name.startswith((".", "#", "~")) and not name.endswith(("~", ".swp", ".tmp"))

@@ -1,0 +1,131 @@
+"""What an edit of the content means, in the words of the people who read and ask: one line for each thing."""
+
+from collections.abc import Iterator
+
+from bot.content import Clinic, Content, Entry
+from bot.content.red_flags import RedFlags
+from bot.replies import CLINIC_GROUP
+
+_CLINIC_WORDS = {
+    "hours": "Opening hours",
+    "closed": "Closed days",
+    "special": "Days with other hours",
+    "phone": "Phone",
+    "public_holidays": "Public holidays",
+    "booking_url": "Booking page",
+    "map_url": "Map",
+    "emergency": "Emergency numbers",
+}
+# What a receptionist knows better than a clinician.
+CLINIC_FACTS = frozenset(Clinic.model_fields) - {"emergency", "country"}
+
+
+def summary(old: Content, new: Content) -> tuple[str, ...]:
+    """Lines that say what is different; none when patients see no difference."""
+    return tuple(_lines(old, new))
+
+
+def is_medical(old: Content, new: Content) -> bool:
+    """Whether a clinician must read it: anything but the clinic's own facts and entries, and what no entry answers."""
+    if old.red_flags != new.red_flags or old.phrases != new.phrases or old.lexicon != new.lexicon:
+        return True
+    if any(getattr(old.clinic, name) != getattr(new.clinic, name) for name in set(Clinic.model_fields) - CLINIC_FACTS):
+        return True
+    changed = {name for name in {*old.entries, *new.entries} if old.entries.get(name) != new.entries.get(name)}
+    changed |= {test.entry for test in set(old.utterances) ^ set(new.utterances)}
+    sides = (content.entry(name) for content in (old, new) for name in changed)
+    return any(entry.group != CLINIC_GROUP for entry in sides if entry)
+
+
+def _lines(old: Content, new: Content) -> Iterator[str]:
+    for name, entry in new.entries.items():
+        before = old.entries.get(name)
+        if before is None:
+            renamed = next((old.entries[alias] for alias in entry.aliases if alias in old.entries), None)
+            yield f"“{entry.question}” is " + (f"the new name of `{renamed.id}`." if renamed else "a new answer.")
+            before = renamed
+        if before and before != entry:
+            yield from _entry(before, entry)
+    for name, entry in old.entries.items():
+        if new.entry(name) is None:
+            yield f"“{entry.question}” is gone. Buttons sent earlier that led to it now open the list of topics."
+    yield from _clinic(old.clinic, new.clinic)
+    yield from _red_flags(old.red_flags, new.red_flags)
+    yield from _rest(old, new)
+
+
+def _entry(old: Entry, new: Entry) -> Iterator[str]:
+    if old.question != new.question:
+        yield f"“{old.question}” now reads “{new.question}”."
+    if old.answer != new.answer:
+        yield f"“{new.question}” has a new answer."
+    yield from _messages(
+        old.phrasings, new.phrasings, f"leads to “{new.question}”", f"no longer leads to “{new.question}”"
+    )
+    yield from _messages(
+        old.not_for, new.not_for, f"does not mean “{new.question}”", f"may mean “{new.question}” again"
+    )
+    rest = ("group", "disclaimer", "see_also", "sources", "reviewed_by", "reviewed_on", "review_by", "aliases")
+    if changed := [name.replace("_", " ") for name in rest if getattr(old, name) != getattr(new, name)]:
+        yield f"“{new.question}”: {', '.join(changed)} changed."
+
+
+def _messages(old: tuple[str, ...], new: tuple[str, ...], now: str, no_longer: str) -> Iterator[str]:
+    for said, what in ((set(new) - set(old), now), (set(old) - set(new), no_longer)):
+        if len(said) > 3:
+            yield f"{len(said)} ways to ask: each {what}."
+        else:
+            yield from (f"«{_short(one)}» {what}." for one in sorted(said))
+
+
+def _short(said: str, most: int = 80) -> str:
+    return said if len(said) <= most else said[: most - 1].rstrip() + "…"
+
+
+def _clinic(old: Clinic, new: Clinic) -> Iterator[str]:
+    for name in Clinic.model_fields:
+        before, after = getattr(old, name), getattr(new, name)
+        if before == after:
+            continue
+        word = _CLINIC_WORDS.get(name, name.replace("_", " ").capitalize())
+        if isinstance(after, tuple):
+            yield f"{word}: {', '.join(after) or 'none'}."
+        else:
+            yield f"{word}: {_short(after)}." if isinstance(after, str) and after else f"{word} changed."
+
+
+def _red_flags(old: RedFlags, new: RedFlags) -> Iterator[str]:
+    rules, before = {rule.id: rule for rule in new.rules}, {rule.id: rule for rule in old.rules}
+    for rule_id in rules.keys() | before.keys():
+        if rule_id not in rules:
+            yield f"Red flag {rule_id} is gone: nobody is warned of it any more."
+        elif rule_id not in before:
+            yield f"Red flag {rule_id} is new."
+        elif rules[rule_id] != before[rule_id]:
+            yield f"Red flag {rule_id} changed."
+    if old.concepts != new.concepts or old.scope != new.scope or old.languages != new.languages:
+        yield "Words by which red flags are noticed changed."
+    if (old.signed_by, old.signed_on) != (new.signed_by, new.signed_on):
+        yield f"Red flags are signed by {new.signed_by or 'nobody'}."
+
+
+def _rest(old: Content, new: Content) -> Iterator[str]:
+    if old.phrases != new.phrases:
+        changed = [
+            name for name in type(new.phrases).model_fields if getattr(old.phrases, name) != getattr(new.phrases, name)
+        ]
+        yield f"What the bot says besides answers changed: {', '.join(changed).replace('_', ' ')}."
+    if old.lexicon != new.lexicon:
+        yield "Words that mean the same changed."
+    yield from _messages(old.out_of_scope, new.out_of_scope, "is not for us", "may be answered again")
+    if old.small_talk != new.small_talk:
+        yield "Small talk changed."
+    tests = dict.fromkeys(_tests(old), "old")
+    if added := _tests(new) - tests.keys():
+        yield f"{len(added)} new test message{'s' * (len(added) > 1)}."
+    if gone := tests.keys() - _tests(new):
+        yield f"{len(gone)} test message{'s' * (len(gone) > 1)} gone."
+
+
+def _tests(content: Content) -> set[tuple[str, str]]:
+    return {(test.entry, utterance) for test in content.utterances for utterance in test.utterances}
