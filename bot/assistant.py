@@ -4,7 +4,7 @@ The screening is the first line of every reply and nothing goes round it: whatev
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.content import Content, Entry
@@ -33,15 +33,35 @@ from bot.text import words
 _LOUD = (Level.EMERGENCY, Level.URGENT)
 
 
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What staff switched off for now: entries that are not given, and with ``is_paused`` all but screening and the
+    clinic's phone."""
+
+    off: frozenset[str] = frozenset()
+    is_paused: bool = False
+
+    def __bool__(self) -> bool:
+        return self.is_paused or bool(self.off)
+
+
 class Assistant:
     """Content, rules and matcher together: immutable, so a reload swaps one reference."""
 
     def __init__(
-        self, content: Content, screener: Screener, matcher: Matcher, facts: Callable[[str], str] | None = None
+        self,
+        content: Content,
+        screener: Screener,
+        matcher: Matcher,
+        facts: Callable[[str], str] | None = None,
+        overrides: Overrides = Overrides(),
     ) -> None:
-        self.content = content
+        given = {name: entry for name, entry in content.entries.items() if name not in overrides.off}
+        self.content = content if len(given) == len(content.entries) else replace(content, entries=given)
         self.version = content.version
-        self.replies = Replies(content, facts)
+        self.overrides = overrides
+        self.replies = Replies(self.content, facts)
+        self._whole = content, facts
         self._screener = screener
         self._matcher = matcher
         self._rules = {rule.id: rule for rule in content.red_flags.rules}
@@ -91,7 +111,13 @@ class Assistant:
         return self._rules.get(rule_id)
 
     def rank(self, utterance: str) -> Ranking:
-        return self._matcher.rank(utterance)
+        ranking = self._matcher.rank(utterance)
+        return _without(ranking, self.overrides.off) if self.overrides.off else ranking
+
+    def with_overrides(self, overrides: Overrides) -> "Assistant":
+        """The same assistant with other things switched off; takes a millisecond."""
+        content, facts = self._whole
+        return Assistant(content, self._screener, self._matcher, facts, overrides)
 
     def says_help_is_arranged(self, utterance: str) -> bool:
         """Whether the patient says that help is on its way, and neither denies nor asks it."""
@@ -99,6 +125,18 @@ class Assistant:
         if "?" in utterance or not _DENIALS.isdisjoint(said):
             return False
         return any(_stands_in(phrase, said) for phrase in self._arranged)
+
+
+def _without(ranking: Ranking, off: frozenset[str]) -> Ranking:
+    """``ranking`` without entries switched off. If the best one is, nothing else is answered in its place."""
+    candidates = tuple(candidate for candidate in ranking.candidates if candidate.entry not in off)
+    suggested = tuple(candidate for candidate in ranking.suggested if candidate.entry not in off)
+    is_best_off = bool(ranking.best) and ranking.best != (candidates[0] if candidates else None)
+    also = ranking.also if ranking.also and ranking.also.entry not in off else None
+    confidence = Confidence.LOW if is_best_off else ranking.confidence
+    return replace(
+        ranking, candidates=candidates, suggested=() if is_best_off else suggested, also=also, confidence=confidence
+    )
 
 
 _DENIALS = frozenset(
@@ -200,6 +238,8 @@ class _Turning:
         ranking = self.assistant.rank(self.message.text)
         if conversation.asked and ranking.small_talk in ("yes", "no"):
             return self.checked(conversation.asked, is_yes=ranking.small_talk == "yes")
+        if self.assistant.overrides.is_paused:
+            return self.with_lines(self.paused())
         if self.screening.is_foreign and not (ranking.best and ranking.confidence is Confidence.HIGH):
             return self.said(Outcome.FALLBACK, self.phrases.foreign, self.replies.way_out(), ranking)
         if ranking.small_talk in self.content.small_talk:
@@ -211,6 +251,10 @@ class _Turning:
         else:
             turn = self.miss(ranking)
         return self.with_attachment(self.with_lines(turn))
+
+    def paused(self) -> Turn:
+        """Staff paused the answers: the clinic's phone is what is left."""
+        return self.said(Outcome.HANDOFF, self.phrases.contact, ())
 
     def answer(self, ranking: Ranking) -> Turn:
         assert ranking.best is not None
@@ -317,6 +361,8 @@ class _Turning:
         match self.message.action:
             case "start":
                 entry = self.content.entry(self.message.text.strip())
+                if self.assistant.overrides.is_paused:
+                    return self.paused()
                 return self.answered(entry) if entry else self.menu(self.replies.greeting(now))
             case "topics":
                 return self.menu(self.replies.topics(now, replaces=False))
@@ -358,6 +404,8 @@ class _Turning:
             case "c":
                 answer, _, rule_id = rest.partition(":")
                 return self.checked(rule_id, is_yes=answer == "y")
+        if self.assistant.overrides.is_paused and kind != "f":
+            return self.paused()
         entry = self.content.entry(rest.partition(":")[2] if kind == "f" else rest)
         if entry is None:
             return self.unknown_button()

@@ -41,8 +41,11 @@ class Published:
 
 
 class Publisher:
-    """``base`` names the snapshot to compare with, ``go_live`` takes over what was written, ``missed`` tells recent
-    questions that nobody could answer."""
+    """``base`` names the snapshot to compare with, ``go_live`` takes over what was written, ``missed`` lists recent
+    questions that nobody could answer.
+
+    ``settle`` first takes in what somebody saved and nobody has numbered yet; it returns the refusal if there is one.
+    """
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class Publisher:
         checker: Checker,
         *,
         base: Callable[[], str],
+        settle: Callable[[Files], Awaitable[Verdict | None]],
         go_live: Callable[[Verdict, int], Awaitable[None]],
         missed: Callable[[], Awaitable[Sequence[str]]],
     ) -> None:
@@ -60,6 +64,7 @@ class Publisher:
         self.history = history
         self._checker = checker
         self._base = base
+        self._settle = settle
         self._go_live = go_live
         self._missed = missed
         # Held while files are written until they are live, so that the watcher does not take them for an editor's.
@@ -84,6 +89,8 @@ class Publisher:
         async with self.writing:
             for attempt in range(TRIES):
                 files = await asyncio.to_thread(self.folder.read)
+                if refusal := await self._settle(files):
+                    return Published(refusal)
                 changed = rework(files)
                 version = version_of(reworked(files, changed))
                 is_checked = checked is not None and checked.is_good and checked.version == version

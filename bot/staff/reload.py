@@ -80,7 +80,7 @@ class Reloader:
         self._checker = Checker(self.snapshots, cache_dir)
         self.publisher = Publisher(
             self.folder, self.snapshots, self.history, self._checker,
-            base=self._base, go_live=self._go_live, missed=missed,
+            base=self._base, settle=self._settle, go_live=self._go_live, missed=missed,
         )  # fmt: skip
         self._holder = holder
         self._build = build
@@ -166,18 +166,31 @@ class Reloader:
 
     async def _take(self, files: Files, version: str) -> None:
         async with self.publisher.writing:
-            if version == self._holder().version:
+            refusal = await self._settle(files)
+            if not refusal:
                 return
-            verdict = await self.publisher.check(files)
             if version_of(await asyncio.to_thread(self.folder.read)) != version:
                 self._asked.set()  # saved again meanwhile: what was checked is of no interest
                 return
-            self._seen = version
-            if verdict.is_good:
-                change = await asyncio.to_thread(self._record, files, verdict)
-                await self._go_live(verdict, change.number if change else self._last_change())
-                await self.tell(News(verdict, change))
-                return
+        self._seen = version
+        await self._refuse(refusal)
+
+    async def _settle(self, files: Files) -> Verdict | None:
+        """Takes over what somebody saved, as a change of its own; the verdict if it is refused."""
+        if version_of(files) == self._holder().version:
+            return None
+        verdict = await self.publisher.check(files)
+        if not verdict.is_good:
+            return verdict
+        if version_of(await asyncio.to_thread(self.folder.read)) == verdict.version:
+            change = await asyncio.to_thread(self._record, files, verdict)
+            await self._go_live(verdict, change.number if change else self._last_change())
+            await self.tell(News(verdict, change))
+        else:
+            self._asked.set()  # saved again meanwhile: soon we look again
+        return None
+
+    async def _refuse(self, verdict: Verdict) -> None:
         self.refused = verdict
         first = verdict.refused[0]
         self._holder.trouble = f"edited content is refused ({len(verdict.refused)} problems, first: {first})"
