@@ -68,6 +68,11 @@ def inflections(word: str) -> frozenset[str]:
     return frozenset(forms)
 
 
+def _alternatives(part: str) -> list[str]:
+    """``give/gave`` as two words; ``10/10`` is one."""
+    return [part] if part[0].isdigit() else part.split("/")
+
+
 class Lexicon:
     """All concepts, compiled; immutable once built. Concepts are known by number, ``number`` and ``name`` translate."""
 
@@ -124,7 +129,7 @@ class Lexicon:
                 written = [raw]
             else:
                 exact = "=" if raw[0] == "=" else ""
-                words = [self._same.get(w, w) for w in raw.lstrip("=").replace("'", "").split("/")]
+                words = [self._same.get(w, w) for w in _alternatives(raw.lstrip("=").replace("'", ""))]
                 words = [word for word in words if word not in self._silent]
                 if not words:
                     continue
@@ -172,7 +177,7 @@ class Lexicon:
         if match := _NUMBER.match(part):
             self._ranges.append((float(match[1]), float(match[2]), atom))
             return atom
-        words = part.lstrip("=").split("/")
+        words = _alternatives(part.lstrip("="))
         for word in words:
             self.words_written.add(word)
             for form in {word} if part[0] == "=" else inflections(word):
