@@ -417,6 +417,7 @@ def test_each_kind_of_block_has_its_element():
     ("text", "link"),
     [
         ("Call +44 20 7946 0123.", '<a href="tel:+442079460123">+44 20 7946 0123</a>.'),
+        ("In an emergency call 999 now.", 'call <a href="tel:999">999</a> now.'),
         ("Book: https://example.com/book?a=1&b=2.", '<a href="https://example.com/book?a=1&amp;b=2" rel="noopener">'),
     ],
 )
@@ -425,7 +426,15 @@ def test_numbers_and_addresses_in_a_text_are_links(text, link):
 
 
 @pytest.mark.parametrize(
-    "text", ["in 2 to 4 weeks", "on 24-12 at 18:00", "javascript:alert(1)", "3-4 times, 10-15 minutes"]
+    "text",
+    [
+        "in 2 to 4 weeks",
+        "on 24-12 at 18:00",
+        "javascript:alert(1)",
+        "3-4 times, 10-15 minutes",
+        "call 2 friends",
+        "call 100 000 people",
+    ],
 )
 def test_other_figures_are_not(text):
     assert "<a" not in _html(paragraph(text))

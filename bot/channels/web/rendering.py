@@ -9,8 +9,11 @@ from bot.conversation import Block, BlockKind, Button, Reply
 from bot.safety import Level
 
 _SPEAKERS = {Who.YOU: "You said:", Who.BOT: "The assistant said:", Who.NOTE: ""}
-# In running text only international numbers: "in 2 to 4 weeks" is no phone number.
-_LINK = re.compile(r"(?P<url>https?://[^\s<>\"]+[^\s<>\".,;:!?)])|(?P<phone>\+\d[\d ()-]{6,}\d)")
+# In running text only international numbers and "call 999": "in 2 to 4 weeks" is no phone number.
+_LINK = re.compile(
+    r"(?P<url>https?://[^\s<>\"]+[^\s<>\".,;:!?)])|(?P<phone>\+\d[\d ()-]{6,}\d|(?<=\bcall )\d{3}\b(?![ -]?\d))",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"\+?\d[\d ()-]*\d")
 
 
@@ -57,7 +60,7 @@ def _reply(reply: Reply) -> str:
 def _block(block: Block, is_banner: bool) -> str:
     match block.kind:
         case BlockKind.HEADING:
-            return f"<h2{' class=banner' if is_banner else ''}>{_lines(block.text)}</h2>"
+            return f"<h2{' class=banner' if is_banner else ''}>{escape(block.text)}</h2>"
         case BlockKind.BULLETS:
             return "<ul>" + "".join(f"<li>{_lines(item)}</li>" for item in block.items) + "</ul>"
         case BlockKind.NUMBER:
