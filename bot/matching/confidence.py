@@ -17,7 +17,7 @@ from bot.matching.rows import Floats
 # back: p > 1.5 × (1 - p), so p > 0.6.
 ANSWER_FROM = 0.60
 # With a first entry less probable than this, buttons would mostly offend: "I don't know" is the honester reply.
-SUGGEST_FROM = 0.05
+SUGGEST_FROM = 0.025
 # Small talk is taken as such only where it is likelier than everything else together.
 SMALL_TALK_FROM = 0.5
 _STEPS = 40

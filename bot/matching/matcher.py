@@ -18,8 +18,8 @@ from bot.text import is_other_script
 MOST_CANDIDATES = 5
 MOST_SUGGESTED = 3
 MOST_REASONS = 6
-# The first stage is left to itself where it gives one label at least this probability.
-SURE_FROM = 0.85
+# The first stage is left to itself where it gives one entry at least this probability.
+SURE_FROM = 0.96
 
 
 class Matcher:
@@ -53,7 +53,7 @@ class Matcher:
             return Ranking()
         scores: Floats = vector.value @ self.model.weights[vector.at] + self.model.bias
         chances = softmax(np.float32(self.model.sharpness) * scores)
-        if self._sentences and self.model.second and chances.max() < SURE_FROM:
+        if self._sentences and self.model.second and chances[: self.model.entries].max(initial=0) < SURE_FROM:
             chances = softmax(self.model.second.mixed(scores[None], self._sentences.vectors([utterance])))[0]
         return self._ranking(chances, vector)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bot import text, vocabulary
 from bot.content import Content
@@ -16,7 +15,7 @@ from bot.matching.concepts import ConceptFinder
 from bot.matching.confidence import sharpness
 from bot.matching.examples import Example, examples, labels
 from bot.matching.features import Reader, Space
-from bot.matching.learning import folds, learn
+from bot.matching.learning import Learned, folds, learn, own_labels
 from bot.matching.rows import Floats, Rows
 from bot.matching.second import PENALTY, STEPS, Second, held_out_scores, vectors_of
 from bot.matching.sentences import SentenceModel, find
@@ -64,12 +63,7 @@ def build(content: Content, *, second_stage: bool = True, cache_dir: Path | None
     reader = Reader(Vocabulary(known), ConceptFinder(wordings))
     readings = [reader.read(line.text) for line in lines]
     space = Space.learn(readings)
-    rows = Rows.of([space.vector(reading) for reading in readings], len(space))
-    learned = learn(rows, lines, names)
-    taught = np.array([not line.is_not for line in lines])
-    column = {name: at for at, name in enumerate(names)}
-    own = np.array([column[line.label] for line in lines])[taught]
-    held_out = learned.held_out[taught]
+    learned = learn(Rows([space.vector(reading) for reading in readings], len(space)), lines, names)
     folder = find() if second_stage else None
     return Model(
         labels=names,
@@ -80,19 +74,21 @@ def build(content: Content, *, second_stage: bool = True, cache_dir: Path | None
         idf=space.idf,
         weights=learned.weights,
         bias=learned.bias,
-        sharpness=sharpness([held_out], own)[0],
-        second=_second(lines, own, held_out, SentenceModel(folder), cache_dir) if folder else None,
+        sharpness=sharpness([learned.held_out], own_labels(lines, names)[learned.calibrates])[0],
+        second=_second(lines, names, learned, SentenceModel(folder), cache_dir) if folder else None,
     )
 
 
 def _second(
-    lines: Sequence[Example], own: NDArray[np.int64], first: Floats, model: SentenceModel, cache_dir: Path | None
+    lines: Sequence[Example], names: Sequence[str], learned: Learned, model: SentenceModel, cache_dir: Path | None
 ) -> Second:
-    taught = [line for line in lines if not line.is_not]
+    # Where the first stage was calibrated on a sample, the second learns from that sample: one time a phrasing is dear.
+    taught = [lines[index] for index in learned.calibrates]
+    own = own_labels(taught, names)
     vectors = vectors_of([line.text for line in taught], model, cache_dir)
-    classes = first.shape[1]
-    factors = sharpness([first, held_out_scores(vectors, own, classes, folds(taught))], own)
-    return Second(logistic.fit(vectors, own, classes, PENALTY, STEPS), *factors)
+    held_out = held_out_scores(vectors, own, len(names), folds(taught))
+    factors = sharpness([learned.held_out, held_out], own)
+    return Second(logistic.fit(vectors, own, len(names), PENALTY, STEPS), *factors)
 
 
 def weights(content: Content, cache_dir: Path | None, *, second_stage: bool = True) -> Model:
