@@ -65,6 +65,8 @@ def _guarded(handler: Handler) -> Handler:
         except Unusable as unusable:
             response = self._refuse(request, unusable)
         response.headers.update(HEADERS)
+        if self._is_closed:
+            response.headers["Connection"] = "close"
         return response
 
     return guarded
