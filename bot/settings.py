@@ -79,9 +79,9 @@ class Settings(BaseSettings):
             return value
         staff: dict[int, str] = {}
         for part in filter(None, re.split(r"[,\s]+", value)):
-            match = re.fullmatch(r"(\d+):(admin|editor)", part)
+            match = re.fullmatch(r"(\d+):((?:admin|reviewer|editor)(?::[^,\s:]{1,40})?)", part)
             if match is None:
-                raise ValueError("must look like 111:admin,222:editor")
+                raise ValueError("must look like 111:admin:Anna,222:reviewer:Ben,333:editor (the name may be left out)")
             staff[int(match[1])] = match[2]
         return staff
 

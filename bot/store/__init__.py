@@ -21,6 +21,7 @@ from bot.store.pseudonyms import Pseudonyms, load_pseudonyms
 from bot.store.queues import Arrival, Mark
 from bot.store.records import MissedUtterance, SetAside
 from bot.store.schema import bring_up_to_date
+from bot.store.staff import StaffStore
 from bot.store.tables import notes
 from bot.store.values import ChatKey, Handled, Incoming, Origin, Outgoing, Priority
 from bot.store.writer import Writer, explain, open_engine
@@ -51,6 +52,7 @@ class Store:
         self.path = path
         self.upgraded_from_copy = ""
         self._writer = Writer(engine)
+        self.staff = StaffStore(self._writer)
         self._pseudonyms = pseudonyms
         self._lock = lock
 

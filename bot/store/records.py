@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from bot.conversation import Escalated, Feedback, Forget, Missed
 from bot.store.pseudonyms import Pseudonyms
-from bot.store.tables import CLINIC, State, alarms, conversations, feedback, inbox, missed, outbox
+from bot.store.tables import CLINIC, State, alarms, conversations, feedback, inbox, missed, outbox, staff_steps, tallies
 from bot.store.values import Handled
 
 DAY = 86_400.0
@@ -69,6 +69,8 @@ def expire(connection: Connection, now: float, missed_days: int, alarm_days: int
         delete(missed).where((missed.c.created_at < now - text_stays) | missed.c.dealt_with_at.is_not(None)),
         delete(feedback).where(feedback.c.created_at < now - FEEDBACK_STAYS),
         delete(alarms).where(alarms.c.stored_at < now - alarms_stay),
+        delete(staff_steps).where(staff_steps.c.updated_at < now - text_stays),
+        delete(tallies).where(tallies.c.day < datetime.fromtimestamp(now - FEEDBACK_STAYS, UTC).date().isoformat()),
     ]
     return sum(max(connection.execute(statement).rowcount, 0) for statement in old)
 

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, UniqueConstraint, text
 
 # The newest revision under bot/migrations/versions; a test compares it, and the tables with what the migrations make.
-SCHEMA: Final = "0001"
+SCHEMA: Final = "0002"
 CLINIC: Final = "main"
 
 
@@ -160,6 +160,31 @@ due = Table(
     Column("due_at", Float, nullable=False, index=True),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("lease_until", Float, nullable=False, server_default="0"),
+)
+
+# What was begun in the staff chat. ``details`` holds ids and edits; a patient's words stay in ``missed``.
+staff_steps = Table(
+    "staff_steps",
+    metadata,
+    _key(),
+    _clinic(),
+    Column("kind", String(40), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("subject", String(128), nullable=False, server_default=""),
+    Column("user", String(64), nullable=False, server_default=""),
+    Column("details", Text, nullable=False, server_default="{}"),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+)
+
+# How often what came of a message, by day: for the weekly report.
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("outcome", String(20), primary_key=True),
+    Column("entry", String(80), primary_key=True),
+    Column("times", Integer, nullable=False),
 )
 
 notes = Table(
