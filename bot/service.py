@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bot.channels.telegram_webhook import Webhook
     from bot.channels.web import WebChannel
 
-STOP_SECONDS: Final = 4.0
+STOP_SECONDS: Final = 3.5
 
 
 class Current:
@@ -259,13 +259,16 @@ class Service:
             task.cancel()
         if self._page:
             self._page.close()
-        await self._inbox.stop(patience=2.0)
+        if self._web_server:
+            self._web_server.begin_stop()
+        await self._inbox.stop(patience=1.5)
         await self._outbox.stop(patience=max(0.5, STOP_SECONDS - (time.monotonic() - began)))
         if self._web_server and self._web_task:
-            await self._web_server.stop(self._web_task)
+            await asyncio.wait([self._web_task], timeout=0.5)
+            self._web_task.cancel()
         for task in kept:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *filter(None, [self._web_task]), return_exceptions=True)
         if self._telegram:
             await self._telegram.close()
         log().info("stopped", waiting=len(self._inbox) + len(self._outbox))

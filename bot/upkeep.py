@@ -94,13 +94,14 @@ class Upkeep:
         url = self._settings.heartbeat_url or ""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
             while True:
-                if self._readiness()["ready"]:
+                is_ready = self._readiness()["ready"]
+                if is_ready:
                     try:
                         async with session.get(url) as response:
                             await response.read()
                     except (aiohttp.ClientError, TimeoutError):
                         log().warning("the heartbeat could not be sent")
-                await asyncio.sleep(60.0)
+                await asyncio.sleep(60.0 if is_ready else 2.0)
 
     async def write_profile(self, telegram: "Telegram | None", assistant: Assistant) -> None:
         """Brings Telegram's texts and commands in line with the content, and keeps the content as the last good one."""

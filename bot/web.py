@@ -1,6 +1,5 @@
 """The web port: health for machines and, where they are wanted, the chat page and Telegram's deliveries."""
 
-import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -76,8 +75,6 @@ class WebServer:
     async def run(self) -> None:
         await self._server.serve(sockets=[self._taken])
 
-    async def stop(self, running: "asyncio.Task[None]") -> None:
+    def begin_stop(self) -> None:
+        """Takes no new requests; ``run`` ends when those in hand are answered."""
         self._server.should_exit = True
-        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
-            async with asyncio.timeout(3):
-                await running

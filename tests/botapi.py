@@ -230,7 +230,7 @@ class BotApi:
             self._deliver_all()
         return self.next_update
 
-    async def wait_for(self, count: int, seconds: float = 10.0) -> list[Sent]:
+    async def wait_for(self, count: int, seconds: float = 40.0) -> list[Sent]:
         """The messages sent, once there are ``count``."""
         async with asyncio.timeout(seconds):
             while len(self.sent) < count:

@@ -1,6 +1,5 @@
 """No utterance, name or token gets into logs, metrics or the text of errors, whatever path it takes."""
 
-import asyncio
 import json
 import logging
 import warnings
