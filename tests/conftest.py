@@ -23,4 +23,4 @@ def content() -> "Content":
 def assistant(content: "Content", tmp_path_factory: pytest.TempPathFactory) -> "Assistant":
     from bot.assistant import build
 
-    return build(content, tmp_path_factory.mktemp("weights"))
+    return build(content, tmp_path_factory.mktemp("weights"), second_stage=False)
