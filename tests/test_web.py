@@ -192,7 +192,9 @@ async def test_a_stop_ends_waiting_polls_at_once(client, clinic):
     poll = asyncio.create_task(client.get("/messages", params={"after": first["cursor"], "wait": "25"}))
     await asyncio.sleep(0.05)
     clinic.channel.close()
-    assert (await asyncio.wait_for(poll, 1)).json()["items"] == []
+    response = await asyncio.wait_for(poll, 1)
+    assert response.json()["items"] == []
+    assert response.headers["connection"] == "close"
 
 
 async def test_a_stranger_is_told_that_there_is_no_conversation(client):
