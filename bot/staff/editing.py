@@ -32,8 +32,8 @@ class EditError(BotError):
 class Edit:
     """One edit of the file ``file`` (relative to the FAQ folder), as it can be kept and done again on a changed file.
 
-    ``add`` appends the text ``value`` to the list at ``path``, ``remove`` takes it out, ``set`` replaces the text at
-    ``path``, ``list`` the whole list. ``write`` makes ``value`` the whole file, ``delete`` removes the file.
+    ``add`` appends the text ``value`` to the list at ``path`` unless it stands there, ``remove`` takes it out, ``set``
+    replaces the text at ``path``, ``list`` the whole list. ``write`` makes ``value`` the whole file.
     """
 
     file: str
@@ -68,6 +68,8 @@ class Edit:
     def _edited(self, text: str) -> str:
         mark, body = ("\ufeff", text[1:]) if text.startswith("\ufeff") else ("", text)
         sheet = _Sheet(self.file, body)
+        if self.action == "add" and self.value in _items(_plain(sheet.find(self.path))):
+            return text
         match self.action:
             case "add":
                 edited = sheet.add(self.path, str(self.value))
@@ -136,7 +138,7 @@ class _Sheet:
             raise EditError(f"{file}{where} is not valid YAML. Mend the file first, then try again.") from error
 
     def add(self, path: Path, item: str) -> str:
-        node = self._find(path)
+        node = self.find(path)
         if node is None:
             return self._add_key(path, f"{path[-1]}:{self.newline}{INDENT}- {self._scalar(item)}")
         items = node.value if isinstance(node, nodes.SequenceNode) else []
@@ -149,7 +151,7 @@ class _Sheet:
         return self.set_list(path, (*_items(_plain(node)), item))
 
     def remove(self, path: Path, item: str) -> str:
-        node = self._find(path)
+        node = self.find(path)
         if not isinstance(node, nodes.SequenceNode) or item not in [one.value for one in node.value]:
             raise EditError(f"`{item}` no longer stands in {self.file}. Somebody took it out meanwhile.")
         index = [one.value for one in node.value].index(item)
@@ -165,7 +167,7 @@ class _Sheet:
         return self._spliced(start, min(end + len(self.newline), len(self.text)), "")
 
     def set(self, path: Path, value: str) -> str:
-        node = self._find(path)
+        node = self.find(path)
         if node is None:
             indent = INDENT * (len(path) - 1)
             return self._add_key(
@@ -189,7 +191,7 @@ class _Sheet:
         return self._spliced(start, end, space + written)
 
     def set_list(self, path: Path, items: tuple[str, ...]) -> str:
-        node = self._find(path)
+        node = self.find(path)
         if node is None:
             lines = "".join(f"{self.newline}{INDENT}- {self._scalar(item)}" for item in items) or " []"
             return self._add_key(path, f"{path[-1]}:{lines}")
@@ -211,7 +213,7 @@ class _Sheet:
 
     # Places
 
-    def _find(self, path: Path) -> nodes.Node | None:
+    def find(self, path: Path) -> nodes.Node | None:
         node = self.root
         for step in path:
             pair = self._pair(node, step)
@@ -228,7 +230,7 @@ class _Sheet:
         return None
 
     def _key(self, path: Path) -> nodes.Node:
-        pair = self._pair(self._find(path[:-1]), path[-1])
+        pair = self._pair(self.find(path[:-1]), path[-1])
         assert pair is not None
         return pair[0]
 
@@ -246,7 +248,7 @@ class _Sheet:
         return end - 1 if end > said and self.text[end - 1 : end] == "\r" else end
 
     def _add_key(self, path: Path, written: str) -> str:
-        parent = self._find(path[:-1])
+        parent = self.find(path[:-1])
         if not isinstance(parent, nodes.MappingNode) or parent.flow_style:
             raise EditError(
                 f"{'.'.join(map(str, path[:-1])) or self.file} has no `key: value` lines. Edit the file itself."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from bot.assistant import Assistant
+from bot.assistant import Assistant, Overrides
 from bot.content import Content, load
 from bot.errors import BotError, ContentError
 from bot.logs import describe, log
@@ -86,6 +86,20 @@ class Reloader:
         self._build = build
         self._asked = asyncio.Event()
         self._seen = ""
+        self.overrides = Overrides()
+
+    def current(self) -> Assistant:
+        """The assistant in force."""
+        return self._holder()
+
+    def whole(self) -> Content:
+        """The content in force with what staff silenced."""
+        return self._holder().with_overrides(Overrides()).content
+
+    def override(self, overrides: Overrides) -> None:
+        """Silences entries or pauses, at once and after every reload."""
+        self.overrides = overrides
+        self._holder.swap(self._holder().with_overrides(overrides))
 
     def _base(self) -> str:
         version = self._holder().version
@@ -231,7 +245,7 @@ class Reloader:
             assistant = await asyncio.to_thread(lambda: self._build(self.snapshots.content(verdict.version)))
         finally:
             sys.setswitchinterval(pause)
-        self._holder.swap(assistant)
+        self._holder.swap(assistant.with_overrides(self.overrides) if self.overrides else assistant)
         log().info("new content answers", version=verdict.version, change=change, checked_in=verdict.seconds)
         self._is_well(verdict.version)
         await asyncio.to_thread(self.snapshots.make_current, verdict.version, change)
