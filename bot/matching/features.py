@@ -4,10 +4,11 @@ Five blocks, each weighted by TF-IDF and brought to unit length before they are 
 many features (characters) does not drown one with few (concepts).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations
+from itertools import chain, combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,10 @@ BLOCKS: dict[str, tuple[float, int]] = {
     "concepts": (0.7, 1),
     "letters": (0.7, 2),
 }
+# Blocks whose rare features are given up, one sighting more for each so many phrasings: of 50,000 phrasings nearly
+# all features are rare pairs and pieces of words, which cost time and memory and teach nothing that words do not.
+THINNED = ("pair", "letters")
+ONE_MORE_EVERY = 5_000
 # Concepts further apart than this (counted in concepts) make no pair: in a story they belong to different sentences.
 PAIR_REACH = 4
 # A wall of text is cut here; what the question is was said before, and the time for one message stays bounded.
@@ -67,7 +72,10 @@ def _letters(word: str) -> tuple[str, ...]:
     return tuple(padded[at : at + size] for size in (3, 4, 5) for at in range(len(padded) - size + 1))
 
 
-def features(reading: Reading) -> dict[str, list[str]]:
+Features = dict[str, list[str]]
+
+
+def features(reading: Reading) -> Features:
     """Features of each block, each once, in the order they stand."""
     concepts = reading.concepts
     near = (
@@ -104,22 +112,23 @@ class Space:
         return len(self.names)
 
     @classmethod
-    def learn(cls, readings: Sequence[Reading]) -> "Space":
-        """The space of the features that stand in ``readings`` often enough."""
-        count: dict[str, int] = {}
-        for reading in readings:
-            for block, names in features(reading).items():
-                for name in names:
-                    key = f"{block}:{name}"
-                    count[key] = count.get(key, 0) + 1
-        kept = [key for key, seen in count.items() if seen >= BLOCKS[key.partition(":")[0]][1]]
-        seen = np.array([count[key] for key in kept], np.float32)
-        return cls(kept, np.log((1 + len(readings)) / (1 + seen)) + 1)
+    def learn(cls, texts: Sequence[Features]) -> "Space":
+        """The space of the features that stand in ``texts`` often enough."""
+        names: list[str] = []
+        seen: list[int] = []
+        for block, (_, least) in BLOCKS.items():
+            fewest = least + (len(texts) // ONE_MORE_EVERY if block in THINNED else 0)
+            for name, times in Counter(chain.from_iterable(text[block] for text in texts)).items():
+                if times >= fewest:
+                    names.append(f"{block}:{name}")
+                    seen.append(times)
+        return cls(names, np.log((1 + len(texts)) / (1 + np.array(seen, np.float32))) + 1)
 
-    def vector(self, reading: Reading) -> Vector:
+    def vector(self, text: Features) -> Vector:
+        """The known features of ``text``, each block weighted and of unit length."""
         at: list[int] = []
         ends: list[int] = []
-        for block, names in features(reading).items():
+        for block, names in text.items():
             prefix = block + ":"
             at.extend(found for name in names if (found := self._at.get(prefix + name)) is not None)
             ends.append(len(at))

@@ -22,7 +22,7 @@ PENALTY = 1.0
 FOLDS = 5
 CLOSED_FORM_UP_TO = 6_000
 # Steps of conjugate gradients; stopping early is a ridge of its own, and more steps gained nothing at 15,000 examples.
-STEPS = 6
+STEPS = 4
 LEFT_OUT = 10
 # Rounds in which look-alikes settle on a score for the labels that they say nothing about; they converge in two.
 _LOOK_ALIKE_ROUNDS = 3

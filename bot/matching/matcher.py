@@ -8,7 +8,7 @@ import numpy as np
 from bot.content import Content
 from bot.matching.confidence import SMALL_TALK_FROM, confidence, softmax
 from bot.matching.examples import SMALL_TALK
-from bot.matching.features import Space, Vector
+from bot.matching.features import Space, Vector, features
 from bot.matching.model import Model, weights
 from bot.matching.ranking import Candidate, Confidence, Ranking
 from bot.matching.rows import Floats
@@ -48,7 +48,7 @@ class Matcher:
         """Entries for ``utterance``, the best first. Any text is allowed, also none at all."""
         if is_other_script(utterance):
             return Ranking()
-        vector = self._space.vector(self._reader.read(utterance))
+        vector = self._space.vector(features(self._reader.read(utterance)))
         if not len(vector.at):
             return Ranking()
         scores: Floats = vector.value @ self.model.weights[vector.at] + self.model.bias

@@ -14,12 +14,13 @@ from bot.matching import logistic
 from bot.matching.concepts import ConceptFinder
 from bot.matching.confidence import sharpness
 from bot.matching.examples import Example, examples, labels
-from bot.matching.features import Reader, Space
+from bot.matching.features import Reader, Space, features
 from bot.matching.learning import Learned, folds, learn, own_labels
 from bot.matching.rows import Floats, Rows
-from bot.matching.second import PENALTY, STEPS, Second, held_out_scores, vectors_of
+from bot.matching.second import PENALTY, STEPS, Second, held_out_scores
 from bot.matching.sentences import SentenceModel, find
 from bot.matching.storing import keep_newest, load_arrays, pack, save_arrays, unpack
+from bot.matching.vectors import vectors_of
 from bot.text import words
 from bot.vocabulary import Vocabulary
 
@@ -52,8 +53,8 @@ class Model:
 def build(content: Content, *, second_stage: bool = True, cache_dir: Path | None = None) -> Model:
     """The model of ``content``; the same content gives the same model. Takes seconds for some thousand phrasings.
 
-    With ``second_stage`` (and its wheel installed) also the second stage, about 8 ms a phrasing; ``cache_dir`` keeps
-    its sentence vectors between builds.
+    With ``second_stage`` (and its wheel installed) also the second stage, about 8 ms a phrasing that is new;
+    ``cache_dir`` keeps sentence vectors between builds.
     """
     lines = list(examples(content))
     names = labels(content)
@@ -61,9 +62,9 @@ def build(content: Content, *, second_stage: bool = True, cache_dir: Path | None
     known = Counter(word for line in lines for word in words(line.text))
     known.update(word for _, wording in wordings for word in words(wording))
     reader = Reader(Vocabulary(known), ConceptFinder(wordings))
-    readings = [reader.read(line.text) for line in lines]
-    space = Space.learn(readings)
-    learned = learn(Rows([space.vector(reading) for reading in readings], len(space)), lines, names)
+    found = [features(reader.read(line.text)) for line in lines]
+    space = Space.learn(found)
+    learned = learn(Rows([space.vector(one) for one in found], len(space)), lines, names)
     folder = find() if second_stage else None
     return Model(
         labels=names,
