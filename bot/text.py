@@ -15,6 +15,7 @@ _HOMOGLYPHS = str.maketrans(
 )
 _APOSTROPHES = str.maketrans(dict.fromkeys("’‘`´ʼ＇", "'"))
 _JOINERS = {"\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u200e", "\u200f", "\ufe0f", "\ufe0e"}
+_ASCII_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 _MIXED_WORD = re.compile(r"[^\W\d_]+")
 _REPEATED = re.compile(r"(\w)\1{2,}")
 _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
@@ -40,14 +41,15 @@ def clean(text: str) -> str:
     apostrophe, look-alike letters inside Latin words folded, runs of spaces as one. Case is kept. Never raises; a lone
     surrogate becomes a space.
     """
+    if text.isascii():  # most messages, and ten times faster
+        return _SPACE.sub(" ", _ASCII_CONTROL.sub(" ", text).translate(_APOSTROPHES)).strip()
     text = "".join(
         " " if unicodedata.category(char) in {"Cc", "Cs", "Co", "Cn"} and char != "\n" else char
         for char in text
         if not (char in _JOINERS or unicodedata.category(char) == "Cf")
     )
     text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)
-    if not text.isascii():
-        text = _MIXED_WORD.sub(_fold_mixed, text)
+    text = _MIXED_WORD.sub(_fold_mixed, text)
     return _SPACE.sub(" ", text).strip()
 
 
@@ -82,5 +84,7 @@ def scripts(text: str) -> Counter[str]:
 
 def is_other_script(text: str) -> bool:
     """Whether most letters of ``text`` are in a script other than Latin."""
+    if text.isascii():
+        return False
     count = scripts(clean(text))
     return count.total() > 0 and count["LATIN"] * 2 < count.total()

@@ -1,6 +1,6 @@
 """Rules compiled: combinations of concepts, and where in a message they stand together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from bot.content.red_flags import Rule, When
@@ -64,10 +64,38 @@ class CompiledRule:
     excuses: tuple[int, ...]
     heeds: frozenset[str]
 
-    def possible(self, found: Found, combinations: tuple[Combination, ...]) -> Iterator[Combination]:
-        for combination in combinations:
-            if all(concept in found for concept in combination.concepts):
-                yield combination
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    rule: CompiledRule
+    combination: Combination
+    level: Level
+    place: int  # among the combinations of the rule: `when` before `ask_when`
+
+
+class RuleBook:
+    """All rules, with their combinations by sign, so that a message meets only those that it may complete."""
+
+    def __init__(self, rules: Iterable[CompiledRule]) -> None:
+        self.rules = tuple(rules)
+        self._by_sign: dict[int, list[_Use]] = {}
+        for rule in self.rules:
+            uses = [(c, rule.level) for c in rule.when] + [(c, Level.CHECK) for c in rule.ask_when]
+            for place, (combination, level) in enumerate(uses):
+                use = _Use(rule, combination, level, place)
+                self._by_sign.setdefault(combination.concepts[0], []).append(use)
+
+    def possible(self, found: Found) -> dict[str, list[tuple[Combination, Level]]]:
+        """By rule id, the combinations all of whose concepts were found, in the order of the file."""
+        met: dict[str, list[_Use]] = {}
+        for concept in found:
+            for use in self._by_sign.get(concept, ()):
+                if all(other in found for other in use.combination.concepts):
+                    met.setdefault(use.rule.id, []).append(use)
+        return {
+            rule: [(use.combination, use.level) for use in sorted(uses, key=lambda use: use.place)]
+            for rule, uses in met.items()
+        }
 
 
 def compile_rule(rule: Rule, order: int, lexicon: Lexicon) -> CompiledRule:

@@ -7,7 +7,7 @@ from bot.safety.concepts import Found, Lexicon, Occurrence
 from bot.safety.languages import LanguageScreen
 from bot.safety.levels import Finding, Heard, Level, Screening
 from bot.safety.reading import Fillers, Reading, read
-from bot.safety.rules import MESSAGE_SPAN, Combination, CompiledRule, compile_rule
+from bot.safety.rules import MESSAGE_SPAN, Combination, CompiledRule, RuleBook, compile_rule
 from bot.safety.scope import CUES, Match, MessageScope, ScopeWords
 from bot.safety.spelling import Speller
 
@@ -28,7 +28,7 @@ class Screener:
         concepts: dict[str, Iterable[str]] = dict(red_flags.concepts)
         concepts |= {"scope " + name: getattr(scope, name) for name in CUES}
         self._lexicon = Lexicon(concepts, self._fillers.silent, self._same)
-        self._rules = [compile_rule(rule, order, self._lexicon) for order, rule in enumerate(red_flags.rules)]
+        self._book = RuleBook(compile_rule(rule, order, self._lexicon) for order, rule in enumerate(red_flags.rules))
         self._scope_words = ScopeWords(scope, self._lexicon)
         exact = {
             word.strip("=").replace("'", "")
@@ -38,7 +38,7 @@ class Screener:
             if word.strip("=").replace("'", "").isalpha()
         }
         known = self._lexicon.known_words | self._fillers.silent | set(self._same) | exact
-        self._speller = Speller(known, scope.real_words, scope.joints)
+        self._speller = Speller(known, scope.real_words, scope.joints, self._lexicon.words_written)
         self._languages = LanguageScreen(red_flags)
         self._heard = self._concepts_worth_keeping()
 
@@ -77,9 +77,12 @@ class Screener:
         findings: list[tuple[int, Finding]] = []
         blocked: list[str] = []
         is_degraded = False
-        for rule in self._rules:
+        possible = self._book.possible(found)
+        for rule in self._book.rules:
+            if rule.id not in possible and not before:
+                continue
             try:
-                finding = self._apply(rule, reading, found, scope, before, blocked)
+                finding = self._apply(rule, possible.get(rule.id, []), reading, found, scope, before, blocked)
             except Exception:
                 # A rule that breaks must not lose a sign: ask about it instead of saying nothing.
                 finding, is_degraded = Finding(Level.CHECK, rule.id, ("the rule failed",)), True
@@ -92,22 +95,39 @@ class Screener:
         )
 
     def _apply(
-        self, rule: CompiledRule, reading: Reading, found: Found, scope: MessageScope, before: set[int], blocked: list[str]
+        self,
+        rule: CompiledRule,
+        possible: Iterable[tuple[Combination, Level]],
+        reading: Reading,
+        found: Found,
+        scope: MessageScope,
+        before: set[int],
+        blocked: list[str],
     ) -> Finding | None:
-        for combinations, level in ((rule.when, rule.level), (rule.ask_when, Level.CHECK)):
-            for combination in rule.possible(found, combinations):
-                for match in combination.matches(reading, found):
-                    try:
-                        reason = scope.why_blocked(match, rule.heeds, rule.excuses)
-                    except Exception:
-                        reason = ""
-                    words = f"{combination.text}: {reading.text(match.mask)}"
-                    if not reason:
-                        return Finding(level, rule.id, (words,))
+        asked: Finding | None = None
+        for combination, level in possible:
+            if asked and level is Level.CHECK:
+                break
+            for match in combination.matches(reading, found):
+                try:
+                    reason = scope.why_blocked(match, rule.heeds, rule.excuses)
+                except Exception:
+                    reason = ""
+                words = f"{combination.text}: {reading.text(match.mask)}"
+                if reason:
                     blocked.append(f"{rule.id}: {words} ({reason})")
-            if before and (finding := self._with_earlier(rule, combinations, level, reading, found, scope, before)):
-                return finding
-        return None
+                elif level is Level.CHECK:
+                    asked = Finding(level, rule.id, (words,))
+                    break
+                else:
+                    return Finding(level, rule.id, (words,))
+        if before:
+            for combinations, level in ((rule.when, rule.level), (rule.ask_when, Level.CHECK)):
+                if level is Level.CHECK and asked:
+                    break
+                if finding := self._with_earlier(rule, combinations, level, reading, found, scope, before):
+                    return finding
+        return asked
 
     def _with_earlier(
         self,
@@ -140,7 +160,7 @@ class Screener:
     def _concepts_worth_keeping(self) -> frozenset[int]:
         return frozenset(
             concept
-            for rule in self._rules
+            for rule in self._book.rules
             for combination in (*rule.when, *rule.ask_when)
             if len(combination.concepts) > 1
             for concept in combination.concepts

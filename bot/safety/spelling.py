@@ -20,17 +20,20 @@ class Speller:
     """Known words and how to get back to them; immutable, safe to share between threads.
 
     ``known`` are the words of the rules; ``real`` are other English words, which stay as they are ("gas" is no slip for
-    "was"); ``joints`` are the short words that may stand in a run-together word ("cantfeelmylegs").
+    "was"); ``joints`` are the short words that may stand in a run-together word ("cantfeelmylegs"); ``base`` are the
+    words as written in the rules, without their endings, which alone may be two slips away.
     """
 
-    def __init__(self, known: Iterable[str], real: Collection[str] = (), joints: Iterable[str] = ()) -> None:
+    def __init__(
+        self, known: Iterable[str], real: Collection[str] = (), joints: Iterable[str] = (), base: Collection[str] = ()
+    ) -> None:
         self._known = frozenset(known)
         self._real = frozenset(real) - self._known
         self._pieces = self._known | self._real | frozenset(joints)
         self._by_deletion: dict[str, list[str]] = {}
         for word in sorted(self._known):
             if SHORTEST_SWAPPED <= len(word) <= LONGEST and word.isalpha():
-                for shorter in _deletions(word, 2 if len(word) >= SHORTEST_TWO_SLIPS else 1):
+                for shorter in _deletions(word, 2 if len(word) >= SHORTEST_TWO_SLIPS and word in base else 1):
                     self._by_deletion.setdefault(shorter, []).append(word)
         self.read = lru_cache(maxsize=20_000)(self._read)
 
