@@ -1,5 +1,7 @@
 """How the chat page looks and fits: accessibility rules, small windows, colour schemes, cards, print, no script."""
 
+from collections.abc import Iterator
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -17,7 +19,6 @@ WINDOWS = {
     "400 %": {"viewport": {"width": 320, "height": 256}, "device_scale_factor": 4},
     "forced colours": {"viewport": PHONE, "forced_colors": "active"},
 }
-in_all_windows = pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS.keys(), indirect=True)
 
 
 def converse(page: Page) -> None:
@@ -30,6 +31,10 @@ def converse(page: Page) -> None:
     expect(page.locator(".status")).to_have_count(1)
 
 
+def set_menu(page: Page, *, is_open: bool) -> None:
+    page.locator(".menu").evaluate("(menu, isOpen) => { menu.open = isOpen; }", is_open)
+
+
 def violations(page: Page) -> list[str]:
     found = Axe().run(
         page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -37,43 +42,45 @@ def violations(page: Page) -> list[str]:
     return [f"{one['id']}: {node['html'][:120]}" for one in found.response["violations"] for node in one["nodes"]]
 
 
-@in_all_windows
-def test_axe_finds_nothing(page):
+@pytest.fixture(scope="module", params=WINDOWS.values(), ids=WINDOWS.keys())
+def full(request, browser, server) -> Iterator[Page]:
+    """The page with a whole conversation, in each window; the tests only look at it."""
+    context = browser.new_context(reduced_motion="reduce", **request.param)
+    page = context.new_page()
+    page.goto(server.url)
     converse(page)
-    assert violations(page) == []
-    page.click("summary")
-    assert violations(page) == []
+    yield page
+    context.close()
 
 
-@in_all_windows
-def test_nothing_is_cut_or_needs_scrolling_sideways(page):
-    converse(page)
-    page.click("summary")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    outside = page.evaluate("""[...document.querySelectorAll("main *, header *")].filter((one) => {
+@pytest.mark.parametrize("is_open", [False, True], ids=["menu closed", "menu open"])
+def test_axe_finds_nothing(full, is_open):
+    set_menu(full, is_open=is_open)
+    assert violations(full) == []
+
+
+def test_nothing_is_cut_or_needs_scrolling_sideways(full):
+    set_menu(full, is_open=True)
+    assert full.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    outside = full.evaluate("""[...document.querySelectorAll("main *, header *")].filter((one) => {
       const box = one.getBoundingClientRect();
       return box.width > 1 && (box.left < 0 || box.right > innerWidth + 1);
     }).map((one) => one.outerHTML.slice(0, 100))""")
     assert outside == []
 
 
-@pytest.mark.parametrize("window", [WINDOWS["400 %"]], indirect=True)
-def test_at_400_percent_nothing_covers_the_text(page):
-    converse(page)
-    sticky = page.evaluate(
-        """["header", "#composer"].map((one) => getComputedStyle(document.querySelector(one)).position)"""
-    )
-    assert sticky == ["static", "static"]
-
-
-@pytest.mark.parametrize("window", [WINDOWS["phone, light"], WINDOWS["320 px, light"]], indirect=True)
-def test_what_is_tapped_is_large_enough_for_a_thumb(page):
-    converse(page)
-    page.click("summary")
-    small = page.evaluate("""[...document.querySelectorAll("button, summary, textarea, .menu a, .number a")]
+def test_what_is_tapped_is_large_enough_for_a_thumb(full):
+    set_menu(full, is_open=True)
+    small = full.evaluate("""[...document.querySelectorAll("button, summary, textarea, .menu a, .number a")]
       .map((one) => [one.textContent, one.getBoundingClientRect().height, one.getBoundingClientRect().width])
       .filter(([, height, width]) => height && (height < 44 || width < 44))""")
     assert small == []
+
+
+def test_in_a_short_window_nothing_covers_the_text(full):
+    positions = """["header", "#composer"].map((one) => getComputedStyle(document.querySelector(one)).position)"""
+    is_short = full.viewport_size["height"] < 480
+    assert full.evaluate(positions) == (["static"] * 2 if is_short else ["sticky"] * 2)
 
 
 def test_an_emergency_takes_the_eye_and_dials(page):
