@@ -68,6 +68,11 @@ class Sent:
     parameters: dict[str, Any]
     was_acknowledged: bool = True
 
+    @property
+    def quoted(self) -> int:
+        """The id of the message it was sent in answer to, 0 without."""
+        return int((self.parameters.get("reply_parameters") or {}).get("message_id") or 0)
+
 
 class _Html(HTMLParser):
     def __init__(self) -> None:
@@ -532,7 +537,10 @@ class BotApi:
                     setattr(self, name, value)
             case "sent":
                 start = int(request.query.get("from", 0))
-                return web.json_response([[one.chat, one.text[:200], one.at] for one in self.sent[start:]])
+                rows = [[one.chat, one.text[:80], one.at, one.quoted] for one in self.sent[start:]]
+                return web.json_response(rows)
+            case "forget":
+                self.sent.clear()
             case "state":
                 return web.json_response(
                     {

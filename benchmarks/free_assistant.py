@@ -1,0 +1,69 @@
+"""An assistant that costs nothing, so that only the service is measured. Run as a script it serves."""
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from bot.conversation import Block, BlockKind, Button, Conversation, Message, Outcome, Reply, Turn
+from bot.safety import Screening
+
+ANSWER = Reply(
+    (
+        Block(
+            BlockKind.PARAGRAPH,
+            "Yes. Wrap ice in a cloth and hold it on the sore spot for ten to fifteen minutes. " * 4,
+        ),
+        Block(BlockKind.BULLETS, items=("Stop if it burns.", "Try heat after two days.", "Keep moving gently.")),
+        Block(BlockKind.NOTE, "This is general advice and no diagnosis."),
+    ),
+    ((Button("👍 Helped me", "f:+:ice"), Button("👎 Did not", "f:-:ice")), (Button("Does heat help?", "e:heat"),)),
+    quotes=True,
+)
+
+
+class FreeAssistant:
+    """Always the same answer."""
+
+    version = "free"
+    is_slow = False
+
+    def __init__(self) -> None:
+        profile = SimpleNamespace(description="Ask.", short_description="Ask.")
+        phrases = SimpleNamespace(profile=profile, commands={"start": "Begin"}, too_many="Too many.")
+        self.content = SimpleNamespace(phrases=phrases, version="free")
+        self.replies = SimpleNamespace(way_out=lambda: ())
+
+    def screen(self, message: Message, conversation: Conversation) -> Screening:  # noqa: ARG002
+        return Screening(())
+
+    def card(self, screening: Screening) -> Reply | None:  # noqa: ARG002
+        return None
+
+    def fallback(self, message: Message) -> Reply:  # noqa: ARG002
+        return ANSWER
+
+    def reply(self, message: Message, conversation: Conversation) -> Turn:  # noqa: ARG002
+        return Turn(Outcome.ANSWER, ANSWER, conversation, Screening(()), entry="ice")
+
+
+def main() -> None:
+    from bot import cli, service
+
+    def free_build(*_: Any, **__: Any) -> Any:
+        return FreeAssistant()
+
+    async def nothing(*_: Any) -> None:
+        return None
+
+    service.build = free_build  # type: ignore[assignment]
+    service.load_or_last_good = lambda *_: (None, "")  # type: ignore[assignment, return-value]
+    service.Upkeep.keep_content = nothing  # type: ignore[assignment, method-assign]
+    sys.argv[1:] = ["run"]
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

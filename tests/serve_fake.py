@@ -1,0 +1,22 @@
+"""The whole service in a process of its own around the hand-written assistant: for what only a process shows."""
+
+import sys
+from typing import Any
+
+from serving import FakeAssistant
+
+from bot import cli, service
+
+
+def fake_build(*_: Any, **__: Any) -> Any:
+    return FakeAssistant()
+
+
+service.build = fake_build  # type: ignore[assignment]
+service.starting_content = lambda *_: None  # type: ignore[assignment, return-value]
+service.Service._make_office = lambda *_: None  # type: ignore[assignment, method-assign]
+
+
+if __name__ == "__main__":
+    sys.argv[1:] = ["run"]
+    cli.main()
