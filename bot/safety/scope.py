@@ -14,6 +14,7 @@ from bot.safety.reading import COMMA, STOP, Reading
 LONGEST_DENIAL = 10  # words
 LONGEST_SUPPOSITION = 10
 SETTLED_WITHIN = 3  # words after a sign
+OPENS_WITHIN = 2  # words from the start of a clause: "can …", "so does …", "just wondering if …"
 NEAR_EXCUSE = 12  # places between a sign and what explains it away
 CUES = (
     "denials", "whole_denials", "not_denials", "settled", "openers", "supposed", "told", "past", "over", "now", "animals",
@@ -182,7 +183,9 @@ class MessageScope:
 
     def _is_asked_in_general(self, match: Match) -> bool:
         start, words = self._clauses[match.start], self._reading.words
-        openers = [o for o in self._at("openers") if start <= o.start <= match.start and not o.mask & match.mask]
+        openers = [
+            o for o in self._at("openers") if start <= o.start <= min(match.start, start + OPENS_WITHIN) and not o.mask & match.mask
+        ]
         if not openers:
             return self._speaks_of_anyone(match, start)
         for opener in openers:
@@ -195,7 +198,10 @@ class MessageScope:
 
     def _speaks_of_anyone(self, match: Match, start: int) -> bool:
         words = self._reading.words
-        has_anyone = any(word in self._is.anyone for word in words[start : match.end])
+        has_anyone = any(
+            words[index] in self._is.anyone and not words[index + 1].startswith("else")
+            for index in range(start, match.start)
+        )
         return has_anyone and not any(start <= person < match.end for person in self._people)
 
     def _is_past(self, match: Match) -> bool:
