@@ -16,7 +16,7 @@ from bot.lanes import Lane, Lanes
 from bot.logs import describe, log
 from bot.metrics import Metrics
 from bot.store import ChatKey, Handled, Incoming, Origin, Outgoing, Store
-from bot.turns import MAX_TRIES, Turns
+from bot.turns import MAX_TRIES, Staff, Turns
 
 MAX_WAITING: Final = 2_000
 TOGETHER: Final = 32  # messages answered in one transaction
@@ -40,13 +40,14 @@ class Inbox:
         send_now: Callable[[Outgoing], Awaitable[bool]],
         waiting_out: Callable[[], int],
         metrics: Metrics,
+        staff: Staff | None = None,
     ) -> None:
         self._store = store
         self._put = put
         self._waiting_out = waiting_out
         self._metrics = metrics
         self._intake = Intake(current, send_now, metrics)
-        self._turns = Turns(current, metrics)
+        self._turns = Turns(current, metrics, staff)
         self._lanes: Lanes[Incoming] = Lanes()
         self._conversations: dict[ChatKey, Conversation] = {}  # of chats with a message in hand
         self._held: set[int] = set()

@@ -18,6 +18,7 @@ class Readiness:
     content_version: Callable[[], str]
     content_since: Callable[[], float]
     content_trouble: Callable[[], str]
+    switched_off: Callable[[], list[str]]
     heard: Callable[[], float] | None
     is_polling: bool
     waiting: Callable[[], int]
@@ -26,7 +27,7 @@ class Readiness:
 
     def __call__(self) -> dict[str, Any]:
         now = time.time()
-        problems = [problem for problem in (self.trouble(), self.content_trouble()) if problem]
+        problems = [problem for problem in (self.trouble(),) if problem]
         if self.heard is not None:
             heard = self.heard()
             if not heard:
@@ -39,6 +40,9 @@ class Readiness:
             "ready": not problems,
             "problems": problems,
             "content": self.content_version(),
+            # A refused edit is for staff to mend; the last good content answers, so the bot is ready.
+            "content_problem": self.content_trouble() or None,
+            "switched_off": self.switched_off(),
             "content_age_seconds": round(now - self.content_since()),
             "last_heard_seconds_ago": round(now - self.heard(), 1) if self.heard and self.heard() else None,
             "waiting": self.waiting(),

@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING, Any, Final
 from bot import logs
 from bot.assistant import Assistant, build
 from bot.backup import Backups
+from bot.content import Content
 from bot.errors import StartError
 from bot.inbox import Inbox
-from bot.last_good import load_or_last_good
 from bot.logs import describe, log
 from bot.metrics import Metrics
 from bot.outbox import Outbox
 from bot.pace import Pace
 from bot.readiness import Readiness
 from bot.settings import Settings
-from bot.store import Store, open_store
+from bot.staff.office import Office
+from bot.staff.people import staff_of
+from bot.staff.reload import starting_content
+from bot.staff.snapshots import Snapshots, state_folder
+from bot.store import Store, database_path, open_store
 from bot.upkeep import Upkeep
 from bot.web import WebServer, bind, health_routes
 
@@ -36,36 +40,50 @@ STOP_SECONDS: Final = 3.5
 class Current:
     """Holds the assistant in force; a reload swaps this one reference."""
 
-    def __init__(self, assistant: Assistant, trouble: str = "") -> None:
+    def __init__(self, assistant: Assistant) -> None:
         self.assistant = assistant
         self.since = time.time()
-        self.trouble = trouble
+        self.trouble = ""
 
     def __call__(self) -> Assistant:
         return self.assistant
 
     def swap(self, assistant: Assistant) -> None:
-        self.assistant, self.since, self.trouble = assistant, time.time(), ""
+        self.assistant, self.since = assistant, time.time()
 
 
 def run(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit code. Raises a BotError, one line, when it can't start."""
     logs.set_up(settings.log_level, settings.log_format, settings.secrets())
-    content, trouble = load_or_last_good(settings.faq_dir, settings.data_dir / "last-good-faq")
+    snapshots = Snapshots(state_folder(database_path(settings.database_url)) / "snapshots")
     second_stage = settings.matcher_second_stage != "off"
-    assistant = build(content, settings.cache_dir, settings.fact, second_stage=second_stage)
-    current = Current(assistant, trouble)
+
+    def make(content: Content) -> Assistant:
+        return build(content, settings.cache_dir, settings.fact, second_stage=second_stage)
+
+    current = Current(make(starting_content(settings.faq_dir, snapshots)))
     taken = bind(settings.web_host, settings.web_port)
     with contextlib.closing(taken):
         store = open_store(settings.database_url)
         try:
-            return asyncio.run(Service(settings, current, store, taken).serve())
+            return asyncio.run(Service(settings, current, store, taken, make).serve())
         finally:
             store.close()
 
 
 class Service:
-    def __init__(self, settings: Settings, current: Current, store: Store, taken: Any) -> None:
+    """``make`` builds the assistant of a checked content; without it the content is never looked at again."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        current: Current,
+        store: Store,
+        taken: Any,
+        make: Callable[[Content], Assistant] | None = None,
+    ) -> None:
+        self._make_assistant = make
+        self._office: Office | None = None
         self._settings = settings
         self._current = current
         self._store = store
@@ -115,6 +133,7 @@ class Service:
             self._page = self._make_page()
             channels.append(self._page)
         self._outbox = Outbox(self._store, channels, self._metrics, paces)
+        self._office = self._make_office(self._make_assistant) if self._make_assistant else None
         self._inbox = Inbox(
             self._store,
             self._current,
@@ -122,6 +141,7 @@ class Service:
             self._outbox.send_now,
             lambda: len(self._outbox),
             self._metrics,
+            self._office,
         )
         if self._telegram:
             self._make_intake(self._telegram)
@@ -130,6 +150,7 @@ class Service:
             content_version=lambda: self._current.assistant.version,
             content_since=lambda: self._current.since,
             content_trouble=lambda: self._current.trouble,
+            switched_off=lambda: self._office.switched_off() if self._office else [],
             heard=self._heard if self._telegram else None,
             is_polling=self._polling is not None,
             waiting=lambda: len(self._inbox) + len(self._outbox),
@@ -145,6 +166,24 @@ class Service:
             "last_heard_timestamp_seconds": self._heard,
         }
         self._upkeep = Upkeep(settings, self._store, self._backups, self._readiness)
+
+    def _make_office(self, make: Callable[[Content], Assistant]) -> Office:
+        settings = self._settings
+        has_chat = self._telegram is not None and settings.staff_chat_id is not None
+        return Office(
+            faq_dir=settings.faq_dir,
+            state=state_folder(self._store.path),
+            cache_dir=settings.cache_dir,
+            holder=self._current,
+            build=make,
+            store=self._store,
+            metrics=self._metrics,
+            put=self._outbox.put,
+            channel=self._telegram.name if self._telegram else "",
+            chat=str(settings.staff_chat_id) if has_chat else "",
+            people=staff_of(settings.staff_user_ids),
+            second_stage=settings.matcher_second_stage != "off",
+        )
 
     def _make_intake(self, telegram: "Telegram") -> None:
         settings = self._settings
@@ -210,8 +249,10 @@ class Service:
         if self._telegram:
             self._keep("profile", lambda: self._upkeep.write_profile(self._telegram, self._current()))
         self._keep("sweep", self._inbox.sweep)
-        if not self._current.trouble:
-            self._keep("last good content", lambda: self._upkeep.keep_content(self._current().version))
+        if self._office:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._office.reloader.ask)
+            for name, job in self._office.jobs().items():
+                self._keep(name, job)
         for name, job in self._upkeep.jobs().items():
             self._keep(name, job)
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 from bot.assistant import Assistant
-from bot.conversation import Conversation, Escalated, Message, Outcome
+from bot.conversation import Conversation, Escalated, Message, Outcome, Reply
 from bot.errors import BotError
 from bot.logs import describe, log
 from bot.metrics import Metrics
@@ -50,9 +50,26 @@ def alarm_of(screening: Screening) -> Level | None:
     return top.level if top and top.level in (Level.EMERGENCY, Level.URGENT) else None
 
 
+class Answered(Protocol):
+    """What is answered to staff at once."""
+
+    @property
+    def reply(self) -> Reply | None: ...
+    @property
+    def toast(self) -> str: ...
+
+
+class Staff(Protocol):
+    """The staff chat's own handler; it takes milliseconds, what takes longer it posts later."""
+
+    def is_for(self, message: Message) -> bool: ...
+    async def take(self, message: Message) -> Answered: ...
+
+
 class Turns:
-    def __init__(self, current: Callable[[], Assistant], metrics: Metrics) -> None:
+    def __init__(self, current: Callable[[], Assistant], metrics: Metrics, staff: Staff | None = None) -> None:
         self._current = current
+        self._staff = staff
         self._metrics = metrics
         self._speed = Speed()
         self._thinking = ThreadPoolExecutor(1, thread_name_prefix="thinking")
@@ -60,6 +77,9 @@ class Turns:
 
     async def take(self, incoming: Incoming, conversation: Conversation) -> Handled:
         """Answers one message. Raises only when both the answer and the screening broke, or there is no alarm."""
+        if self._staff and self._staff.is_for(incoming.message):
+            said = await self._staff.take(incoming.message)
+            return Handled(incoming=incoming, conversation=conversation, reply=said.reply, toast=said.toast)
         assistant = self._current()
         count = self._speed.count(incoming.key, incoming.message.now.timestamp()) if incoming.attempts == 0 else 0
         message = replace(incoming.message, now=datetime.now(UTC))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 from bot.assistant import Assistant
 from bot.backup import Backups
 from bot.errors import StoreError
-from bot.last_good import keep_as_last_good
 from bot.logs import log
 from bot.readiness import Readiness
 from bot.settings import Settings
@@ -104,7 +103,7 @@ class Upkeep:
                 await asyncio.sleep(60.0 if is_ready else 2.0)
 
     async def write_profile(self, telegram: "Telegram | None", assistant: Assistant) -> None:
-        """Brings Telegram's texts and commands in line with the content, and keeps the content as the last good one."""
+        """Brings Telegram's texts and commands in line with the content."""
         from bot.channels.telegram import TelegramTrouble
         from bot.channels.telegram_profile import wanted_profile, write_profile
 
@@ -122,8 +121,3 @@ class Upkeep:
             except TelegramTrouble as trouble:
                 await asyncio.sleep(max(trouble.pause, pause))
                 pause = min(pause * 2, 60.0)
-
-    async def keep_content(self, version: str) -> None:
-        await asyncio.to_thread(
-            keep_as_last_good, self._settings.faq_dir, self._settings.data_dir / "last-good-faq", version
-        )

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 os.environ.setdefault("PTB_TIMEDELTA", "1")  # RetryAfter in the form that stays
@@ -90,8 +91,7 @@ class AioRequest(BaseRequest):
             async with self._session.request(
                 method,
                 url,
-                data=request_data.url_encoded_parameters().encode() if request_data else None,
-                headers={"Content-Type": "application/x-www-form-urlencoded"},
+                **_body(request_data),
                 timeout=aiohttp.ClientTimeout(total=total, sock_connect=CONNECT_SECONDS),
                 allow_redirects=False,
             ) as response:
@@ -100,6 +100,19 @@ class AioRequest(BaseRequest):
             raise TimedOut from error
         except aiohttp.ClientError as error:
             raise NetworkError(type(error).__name__) from error
+
+
+def _body(sent: RequestData | None) -> dict[str, Any]:
+    """Parameters as a form; in parts where a picture is among them."""
+    if sent is None or not sent.contains_files:
+        data = sent.url_encoded_parameters().encode() if sent else None
+        return {"data": data, "headers": {"Content-Type": "application/x-www-form-urlencoded"}}
+    form = aiohttp.FormData()
+    for name, value in sent.json_parameters.items():
+        form.add_field(name, value)
+    for name, (filename, raw, mime) in (sent.multipart_data or {}).items():
+        form.add_field(name, raw, filename=filename, content_type=mime)
+    return {"data": form}
 
 
 def _from_telegram(status: int, body: bytes) -> tuple[int, bytes]:
@@ -195,6 +208,8 @@ class Telegram:
             return Sent()
         try:
             try:
+                if picture := _picture(outgoing):
+                    return await self._send_picture(outgoing, reply, picture)
                 if reply.replaces and outgoing.message_id.isdigit():
                     return await self._edit(outgoing, reply)
                 return await self._send(outgoing, reply)
@@ -223,6 +238,13 @@ class Telegram:
             reply_parameters=_quoted(outgoing) if reply.quotes else None,
             message_thread_id=_thread(outgoing),
             link_preview_options=NO_PREVIEW,
+        )
+        return Sent(str(sent.message_id))
+
+    async def _send_picture(self, outgoing: Outgoing, reply: Reply, picture: bytes) -> Result:
+        """A picture with the reply under it, for the staff's weekly report."""
+        sent = await self._bot.send_photo(
+            int(outgoing.chat), picture, caption=as_text(reply)[:1024], message_thread_id=_thread(outgoing)
         )
         return Sent(str(sent.message_id))
 
@@ -308,6 +330,13 @@ def _quoted(outgoing: Outgoing) -> ReplyParameters | None:
     if not outgoing.message_id.isdigit():
         return None
     return ReplyParameters(int(outgoing.message_id), allow_sending_without_reply=True)
+
+
+def _picture(outgoing: Outgoing) -> bytes | None:
+    try:
+        return Path(outgoing.origin["picture"]).read_bytes()
+    except (KeyError, OSError):
+        return None
 
 
 def _thread(outgoing: Outgoing) -> int | None:

@@ -37,6 +37,7 @@ class Request:
     cache_dir: str
     now: str
     is_live: bool = False
+    second_stage: bool = True
     missed: tuple[str, ...] = ()
 
     def to_json(self) -> str:
@@ -54,14 +55,14 @@ def judge(request: Request) -> Verdict:
     except ContentError as error:
         return Verdict("", refused=error.problems, seconds=round(time.perf_counter() - began, 3))
     cache_dir = Path(request.cache_dir)
-    assistant = build(content, cache_dir)
+    assistant = build(content, cache_dir, second_stage=request.second_stage)
     found = problems(content, assistant, now)
     errors = () if request.is_live else tuple(one for one in found if one.severity is Severity.ERROR)
     verdict = Verdict(content.version, refused=errors, known=tuple(found))
     base = _base(snapshots, request.base)
     if base:
         before = snapshots.verdict(request.base)
-        old = build(base, cache_dir)
+        old = build(base, cache_dir, second_stage=request.second_stage)
         known = before.known if before else problems(load(snapshots.files(request.base)), old, now)
         verdict = replace(
             verdict,

@@ -17,13 +17,14 @@ from bot.staff.snapshots import Snapshots, Verdict
 
 SECONDS: Final = 60.0
 # No token and no address of a database reaches a process that reads what anybody may have typed.
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR", "MATCHER_SECOND_STAGE")
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR")
 
 
 class Checker:
     """One child at a time."""
 
-    def __init__(self, snapshots: Snapshots, cache_dir: Path) -> None:
+    def __init__(self, snapshots: Snapshots, cache_dir: Path, *, second_stage: bool = True) -> None:
+        self._second_stage = second_stage
         self._snapshots = snapshots
         self._cache_dir = cache_dir
         self._lock = asyncio.Lock()
@@ -48,6 +49,7 @@ class Checker:
             cache_dir=str(self._cache_dir.absolute()),
             now=datetime.now(UTC).isoformat(),
             is_live=is_live,
+            second_stage=self._second_stage,
             missed=tuple(missed),
         )
         code, answer, errors = await _run(request.to_json().encode())

@@ -71,13 +71,15 @@ class Reloader:
         holder: Holder,
         build: Callable[[Content], Assistant],
         missed: Callable[[], Awaitable[Sequence[str]]],
+        *,
+        second_stage: bool = True,
     ) -> None:
         self.folder = Folder(faq_dir)
         self.snapshots = Snapshots(state / "snapshots")
         self.history = History(state)
         self.tell: Callable[[News], Awaitable[None]] = _nobody
         self.refused: Verdict | None = None
-        self._checker = Checker(self.snapshots, cache_dir)
+        self._checker = Checker(self.snapshots, cache_dir, second_stage=second_stage)
         self.publisher = Publisher(
             self.folder, self.snapshots, self.history, self._checker,
             base=self._base, settle=self._settle, go_live=self._go_live, missed=missed,

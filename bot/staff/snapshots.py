@@ -55,6 +55,11 @@ def _problem(stored: Mapping[str, Any]) -> Problem:
     return Problem(**{**stored, "severity": Severity(stored["severity"])})
 
 
+def state_folder(database: Path) -> Path:
+    """Where history and snapshots lie: beside the database, with it in every backup of its folder."""
+    return database.with_name(database.name + ".content")
+
+
 class SnapshotError(BotError):
     """There is no snapshot that can be used."""
 

@@ -1,0 +1,141 @@
+"""Staff's part of the running bot: live reload, the staff chat, counts and the weekly report, put together."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from bot.assistant import Assistant
+from bot.content import Content
+from bot.conversation import Message
+from bot.errors import StoreError
+from bot.logs import log
+from bot.metrics import Metrics
+from bot.staff.desk import Desk, Said
+from bot.staff.people import Person
+from bot.staff.reload import Holder, Reloader
+from bot.staff.wording import said
+from bot.store import Outgoing, Store
+
+TALLY_SECONDS: Final = 30.0
+REPORT_LOOK_SECONDS: Final = 600.0
+REPORT_HOUR: Final = 8  # Monday, the clinic's clock
+REPORTED: Final = "weekly report"
+
+
+class Office:
+    """``chat`` is the staff chat, or "" where there is none; then refusals stand in the log and /readyz only."""
+
+    def __init__(
+        self,
+        *,
+        faq_dir: Path,
+        state: Path,
+        cache_dir: Path,
+        holder: Holder,
+        build: Callable[[Content], Assistant],
+        store: Store,
+        metrics: Metrics,
+        put: Callable[[list[Outgoing]], None],
+        channel: str = "",
+        chat: str = "",
+        people: Mapping[str, Person] | None = None,
+        second_stage: bool = True,
+    ) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._state = state
+        self._counted: Counter[tuple[str, str]] = Counter()
+        self.reloader = Reloader(faq_dir, state, cache_dir, holder, build, self._missed, second_stage=second_stage)
+        self._desk: Desk | None = None
+        if chat:
+            self._desk = Desk(channel, chat, people or {}, store.staff, store, self.reloader, put, self._report)
+            self.reloader.tell = self._desk.told
+
+    async def _missed(self) -> Sequence[str]:
+        with contextlib.suppress(StoreError):
+            return [row.utterance for row in await self._store.staff.missed()]
+        return ()
+
+    # For the inbox
+
+    def is_for(self, message: Message) -> bool:
+        """Whether ``message`` came from the staff chat."""
+        return self._desk is not None and self._desk.is_for(message)
+
+    async def take(self, message: Message) -> Said:
+        """What is answered to the staff at once."""
+        assert self._desk is not None
+        return await self._desk.take(message)
+
+    # For the service
+
+    def jobs(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+        """By name, what runs for as long as the bot does."""
+        jobs: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {"reload": self.reloader.run, "tally": self.tally}
+        if self._desk:
+            jobs |= {"learning": self._desk.learn, "weekly report": self.report_weekly, "staff": self._desk.start}
+        return jobs
+
+    def switched_off(self) -> list[str]:
+        """What staff silenced or paused, for /readyz."""
+        overrides = self.reloader.overrides
+        return [*(["all answers (paused)"] if overrides.is_paused else []), *sorted(overrides.off)]
+
+    async def tally(self) -> None:
+        """Writes down what came of messages, so that a week can be counted."""
+        try:
+            while True:
+                await asyncio.sleep(TALLY_SECONDS)
+                await self._write_tally()
+        finally:
+            await self._write_tally()
+
+    async def _write_tally(self) -> None:
+        now: Counter[tuple[str, str]] = Counter()
+        for (outcome, entry, _), times in self._metrics.outcomes.items():
+            now[outcome, entry] += times
+        try:
+            await self._store.staff.tally(now - self._counted)
+            self._counted = now
+        except StoreError as error:
+            log().error("the week's counts could not be written", why=str(error))
+
+    async def report_weekly(self) -> None:
+        """Mondays at eight, once."""
+        while True:
+            with contextlib.suppress(StoreError):
+                if await self._is_due():
+                    text, origin = await self._report()
+                    assert self._desk is not None
+                    await self._desk.post(said(text), origin=origin)
+            await asyncio.sleep(REPORT_LOOK_SECONDS)
+
+    async def _is_due(self) -> bool:
+        zone = ZoneInfo(self.reloader.current().content.clinic.timezone)
+        now = datetime.now(zone)
+        week = f"{now.isocalendar().year}-{now.isocalendar().week}"
+        stored = await self._store.noted(REPORTED)
+        is_monday_morning = now.weekday() == 0 and now.hour < REPORT_HOUR
+        # A first start in the middle of a week has little to tell; off on Monday, late is better than never.
+        if stored == week or is_monday_morning or (not stored and now.weekday() != 0):
+            return False
+        await self._store.note(REPORTED, week)
+        return True
+
+    async def _report(self) -> tuple[str, Mapping[str, str]]:
+        from bot.staff.report import draw, lines, week_of
+
+        await self._write_tally()
+        now = datetime.now(UTC)
+        week = week_of(self.reloader.current().content, await self._store.staff.counts(*_seven_days(now)), now)
+        picture = await asyncio.to_thread(draw, week, self._state / "report.png")
+        return "\n".join(lines(week)), {"picture": str(picture)} if picture else {}
+
+
+def _seven_days(now: datetime) -> tuple[float, float]:
+    return (now - timedelta(days=7)).timestamp(), now.timestamp()
