@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.content import Content, Entry, fill
-from bot.content.red_flags import Rule
+from bot.content.red_flags import Card, Rule
 from bot.conversation import Block, BlockKind, Button, Reply
 from bot.safety import Level
 
@@ -140,21 +140,27 @@ class Replies:
         assert card is not None
         is_emergency = level is Level.EMERGENCY
         heading = self._phrases.emergency_heading if is_emergency else self._phrases.urgent_heading
-        numbers = {
-            "crisis": self._content.clinic.crisis_line,
-            "poison": self._content.clinic.poison_line,
-            "advice": self._content.clinic.advice_line,
-        }
         found = [Block(BlockKind.HEADING, f"{heading}: {self._static(card.action)}")]
-        # The emergency number stands on every card; a crisis, poison or advice line stands before it.
-        shown = dict.fromkeys((numbers.get(card.number, ""), self._content.clinic.emergency_number))
-        found += [Block(BlockKind.NUMBER, number) for number in shown if number]
+        found += [Block(BlockKind.NUMBER, number) for number in self._numbers(card, level)]
         found.append(Block(BlockKind.PARAGRAPH, self._static(card.because)))
         if card.bullets:
-            found.append(Block(BlockKind.PARAGRAPH, self._phrases.call_if))
+            above_bullets = self._phrases.emergency_bullets if is_emergency else self._phrases.urgent_bullets
+            found.append(Block(BlockKind.PARAGRAPH, self._static(above_bullets)))
             found.append(Block(BlockKind.BULLETS, items=tuple(self._static(line) for line in card.bullets)))
         found += note(self._phrases.not_a_person)
         return Reply(tuple(found), self.alarm_buttons() if is_emergency else (), level)
+
+    def _numbers(self, card: Card, level: Level) -> list[str]:
+        """Numbers of a card: a crisis, poison or advice line where the card names one, then the emergency number.
+
+        An urgent card sends to a doctor, so the line for medical advice stands there where the country has one.
+        """
+        clinic = self._content.clinic
+        if level is Level.URGENT and card.number == "emergency" and clinic.advice_line:
+            return [clinic.advice_line]
+        named = {"crisis": clinic.crisis_line, "poison": clinic.poison_line, "advice": clinic.advice_line}
+        shown = dict.fromkeys((named.get(card.number, ""), clinic.emergency_number))
+        return [number for number in shown if number]
 
     def _static(self, text: str) -> str:
         # Cards hold only facts that do not change with the clock.

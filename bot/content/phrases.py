@@ -70,7 +70,8 @@ class Phrases(Model):
     emergency_heading: Text
     urgent_heading: Text
     soon_heading: Text
-    call_if: Text
+    emergency_bullets: Text
+    urgent_bullets: Text
     reminder_emergency: Text
     reminder_urgent: Text
     help_arranged: Text
