@@ -108,7 +108,7 @@ class Desk:
             await self.post(wording.live(news.change, replaces=False))
         elif not verdict.is_good:
             buttons = wording.column((wording.button(0, "reload", "Look again"),))
-            await self.post(wording.said(f"Saved files are not live. {wording.refusal(verdict)}", buttons))
+            await self.post(wording.said(f"A file was saved. {wording.refusal(verdict)}", buttons))
 
     # Messages
 

@@ -43,8 +43,10 @@ class Proposals:
         asked: int = 0,
         message_id: str = "",
     ) -> Step:
-        """Begins to check an edit or an undo; its preview is posted. ``rows``: missed questions it deals with,
-        ``asked`` the step that showed them."""
+        """Begins to check an edit or an undo; its preview is posted. Raises a BotError if it can't be made.
+
+        ``rows``: missed questions it deals with; ``asked``: the step that showed them.
+        """
         details = {
             "edits": [edit.to_json() for edit in edits],
             "undoes": undoes,
@@ -56,6 +58,8 @@ class Proposals:
             "message": message_id,
             "phase": "check",
         }
+        rework = self._rework(details)
+        await asyncio.to_thread(lambda: rework(self._reloader.folder.read()))
         step = await self._store.begin(KIND, details)
         await self._store.take(step.id, OPEN, WORKING)
         self._start(step)

@@ -81,7 +81,7 @@ def effects(verdict: Verdict) -> str:
 
 
 def refusal(verdict: Verdict) -> str:
-    return f"Not live, nothing was changed. Mend this first:\n{reasons(verdict.refused)}"
+    return f"Not live; patients get the answers from before. Mend this first:\n{reasons(verdict.refused)}"
 
 
 def proposal(verdict: Verdict, step: int, shown: tuple[Block, ...] = (), *, replaces: bool) -> Reply:

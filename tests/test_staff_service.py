@@ -1,0 +1,108 @@
+"""The receptionist's morning, over real HTTP: the whole service, a staff chat, the FAQ folder beside it."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import aiohttp
+from botapi import BotApi
+from serving import settings_for
+
+from bot.assistant import build
+from bot.service import Current, Service
+from bot.staff.reload import starting_content
+from bot.staff.snapshots import Snapshots, state_folder
+from bot.store import open_store
+from bot.web import bind
+from tests.small_faq import make_faq
+
+STAFF, PATIENT = 55, 7
+
+
+@asynccontextmanager
+async def serving(folder, api):
+    settings = settings_for(
+        folder,
+        telegram_bot_token=api.token,
+        telegram_api_base_url=api.url,
+        faq_dir=folder / "faq",
+        staff_chat_id=STAFF,
+        staff_user_ids={STAFF: "admin:Anna"},
+    )
+    taken = bind(settings.web_host, settings.web_port)
+    store = open_store(settings.database_url)
+
+    def make(content):
+        return build(content, settings.cache_dir, settings.fact)
+
+    content = starting_content(settings.faq_dir, Snapshots(state_folder(store.path) / "snapshots"))
+    service = Service(settings, Current(make(content)), store, taken, make)
+    task = asyncio.create_task(service.serve())
+    try:
+        async with asyncio.timeout(20):
+            while not (service._office and service._office.reloader._seen):
+                await asyncio.sleep(0.05)
+        yield service, f"http://127.0.0.1:{taken.getsockname()[1]}"
+    finally:
+        service._stopping.set()
+        await task
+        store.close()
+        taken.close()
+
+
+async def until(found, seconds=25):
+    async with asyncio.timeout(seconds):
+        while not (value := found()):
+            await asyncio.sleep(0.05)
+        return value
+
+
+def button(sent, label):
+    rows = sent.parameters["reply_markup"]["inline_keyboard"]
+    return next(one["callback_data"] for row in rows for one in row if one["text"].startswith(label))
+
+
+async def test_a_morning_at_the_reception(tmp_path):
+    faq = make_faq(tmp_path)
+    async with BotApi() as api, serving(tmp_path, api) as (service, address):
+
+        def told(words):
+            return next((sent for sent in api.of(STAFF) if words in sent.text), None)
+
+        # She breaks a file; patients notice nothing, she reads where and why.
+        text = (faq / "clinic.yaml").read_text()
+        (faq / "clinic.yaml").write_text(text.replace("mon-fri: 8-12", "mon-fri: 8-25"))
+        refused = await until(lambda: told("A file was saved"))
+        assert "clinic.yaml:24" in refused.text
+        assert "not a time of day" in refused.text
+        api.write(PATIENT, "when are you open")
+        await until(lambda: api.of(PATIENT))
+        async with aiohttp.ClientSession() as session, session.get(f"{address}/readyz") as response:
+            ready = await response.json()
+        assert ready["ready"]
+        assert "refused" in ready["content_problem"]
+        (faq / "clinic.yaml").write_text(text)
+        await until(lambda: not service._current.trouble)
+
+        # She closes for today from the chat, sees it as patients do, puts it live.
+        api.write(STAFF, "/closed today")
+        preview = await until(lambda: told("Closed days:"))
+        api.tap(STAFF, preview, button(preview, "Put live"))
+        live = await until(lambda: told("Live: change 1 by Anna"))
+        api.write(PATIENT, "opening hours")
+        await until(lambda: len(api.of(PATIENT)) == 2)
+        assert "We are closed now" in api.of(PATIENT)[-1].text
+
+        # A patient's question that nobody could answer comes to her, and she pauses the bot over lunch.
+        api.write(PATIENT, "zebra xylophone quartz")
+        await until(lambda: told("zebra xylophone quartz"))
+        api.write(STAFF, "/pause")
+        await until(lambda: told("Paused"))
+        async with aiohttp.ClientSession() as session, session.get(f"{address}/readyz") as response:
+            assert (await response.json())["switched_off"] == ["all answers (paused)"]
+        api.write(PATIENT, "i have chest pain")
+        await until(lambda: any("999" in sent.text and "chest" in sent.text.lower() for sent in api.of(PATIENT)))
+
+        # One tap takes the closing back.
+        api.tap(STAFF, live, button(live, "Undo change 1"))
+        await until(lambda: told("Live: change 2 by Anna"))
+        assert (faq / "clinic.yaml").read_text() == text
