@@ -15,6 +15,8 @@ from rapidfuzz.distance import OSA
 SHORTEST_CORRECTED = 4
 # From this many letters two slips are allowed (measured: +1.5 points of first right against one slip everywhere).
 TWO_SLIPS_FROM = 7
+# From this many letters the first one may differ too ("kiropractor").
+ANY_START_FROM = 9
 # A word longer than this is no word; comparing it would only cost time.
 LONGEST_CORRECTED = 24
 # Both halves of a word typed without its space must be at least this long ("icepack" gives "ice pack").
@@ -72,7 +74,7 @@ class Vocabulary:
         found = process.extract(
             word, near, scorer=OSA.distance, processor=None, score_cutoff=slips, limit=None, score_hint=slips
         )
-        same_start_needed = slips > 1 or len(word) <= SHORTEST_CORRECTED + 1
+        same_start_needed = len(word) <= SHORTEST_CORRECTED + 1 or (slips > 1 and len(word) < ANY_START_FROM)
         candidates = [
             (distance, known[0] != word[0], -self._count[known], known)
             for known, distance, _ in found

@@ -40,6 +40,8 @@ def softmax(values: Floats) -> Floats:
 def sharpness(held_out: Sequence[Floats], own: NDArray[np.int64]) -> tuple[float, ...]:
     """A factor for each set of ``held_out`` scores (examples × labels), so that the softmax of their weighted sum gives
     the true labels ``own`` the highest likelihood."""
+    if not len(own):
+        return (1.0,) * len(held_out)
     picked = np.arange(len(own))
     starts = np.array([1.0 / max(float(scores.std()), 1e-6) for scores in held_out]) / len(held_out)
 
@@ -51,5 +53,5 @@ def sharpness(held_out: Sequence[Floats], own: NDArray[np.int64]) -> tuple[float
         slope = np.array([float((chances * scores).sum()) / len(own) for scores in held_out])
         return value, slope * starts
 
-    found = minimize(loss, np.ones(len(held_out)), _STEPS) * starts if len(own) else starts
+    found = minimize(loss, np.ones(len(held_out)), _STEPS) * starts
     return tuple(float(factor) for factor in found)

@@ -1,5 +1,7 @@
 """Ranks the entries for one utterance."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -10,6 +12,7 @@ from bot.matching.confidence import SMALL_TALK_FROM, confidence, softmax
 from bot.matching.examples import SMALL_TALK
 from bot.matching.features import Space, Vector, features
 from bot.matching.model import Model, weights
+from bot.matching.parts import parts
 from bot.matching.ranking import Candidate, Confidence, Ranking
 from bot.matching.rows import Floats
 from bot.matching.sentences import SentenceModel, find
@@ -18,8 +21,14 @@ from bot.text import is_other_script
 MOST_CANDIDATES = 5
 MOST_SUGGESTED = 3
 MOST_REASONS = 6
+# A feature that adds less to a score (0..1, roughly) did not decide anything.
+LEAST_REASON = 0.01
 # The first stage is left to itself where it gives one entry at least this probability.
 SURE_FROM = 0.96
+# Longer utterances (in words) are stories: their clearest part counts as much as the whole.
+STORY_FROM = 60
+# A second question is offered only where the part that asks it leaves this little doubt.
+ALSO_FROM = 0.6
 
 
 class Matcher:
@@ -48,14 +57,53 @@ class Matcher:
         """Entries for ``utterance``, the best first. Any text is allowed, also none at all."""
         if is_other_script(utterance):
             return Ranking()
-        vector = self._space.vector(features(self._reader.read(utterance)))
-        if not len(vector.at):
+        reading = self._reader.read(utterance)
+        if not reading.words:
             return Ranking()
-        scores: Floats = vector.value @ self.model.weights[vector.at] + self.model.bias
-        chances = softmax(np.float32(self.model.sharpness) * scores)
+        vector = self._space.vector(features(reading))
+        pieces = parts(utterance)
+        by_part = [self._scores(self._vector(piece)) for piece in pieces]
+        scores = self._scores(vector)
+        texts = [utterance]
+        if pieces and len(utterance.split()) > STORY_FROM:
+            best = int(np.argmax([part[: self.model.entries].max(initial=0) for part in by_part]))
+            scores = (scores + np.max(by_part, axis=0)) / 2
+            texts.append(pieces[best])
+        chances = self._first_chances(scores)
         if self._sentences and self.model.second and chances[: self.model.entries].max(initial=0) < SURE_FROM:
-            chances = softmax(self.model.second.mixed(scores[None], self._sentences.vectors([utterance])))[0]
-        return self._ranking(chances, vector)
+            vectors = self._sentences.vectors(texts).mean(axis=0, keepdims=True)
+            chances = softmax(self.model.second.mixed(scores[None], vectors))[0]
+        return self._with_second_question(self._ranking(chances, vector), by_part)
+
+    def _vector(self, text: str) -> Vector:
+        return self._space.vector(features(self._reader.read(text)))
+
+    def _scores(self, vector: Vector) -> Floats:
+        scores: Floats = vector.value @ self.model.weights[vector.at] + self.model.bias
+        return scores
+
+    def _first_chances(self, scores: Floats) -> Floats:
+        return softmax(np.float32(self.model.sharpness) * scores)
+
+    def _with_second_question(self, ranking: Ranking, by_part: Sequence[Floats]) -> Ranking:
+        """``ranking``, and the entry that another part of the utterance asks for as clearly as one asks for the first.
+
+        Two clear questions share the probability between them; together they are as sure as one.
+        """
+        asked: dict[str, float] = {}
+        for chances in map(self._first_chances, by_part):
+            at = int(chances.argmax())
+            if at < self.model.entries and chances[at] >= ALSO_FROM:
+                asked[self.model.labels[at]] = max(asked.get(self.model.labels[at], 0.0), float(chances[at]))
+        first, *rest = ranking.candidates or (None,)
+        if first is None or first.entry not in asked or len(asked) < 2 or ranking.small_talk:
+            return ranking
+        other = max((entry for entry in asked if entry != first.entry), key=asked.__getitem__)
+        if ranking.confidence is Confidence.HIGH:
+            return replace(ranking, also=Candidate(other, asked[other]))
+        if rest and rest[0].entry == other and confidence(first.score + rest[0].score) is Confidence.HIGH:
+            return replace(ranking, confidence=Confidence.HIGH, suggested=(), also=Candidate(other, asked[other]))
+        return ranking
 
     def _ranking(self, chances: Floats, vector: Vector) -> Ranking:
         model = self.model
@@ -66,6 +114,8 @@ class Matcher:
         if chances[first] >= SMALL_TALK_FROM and model.labels[first].startswith(SMALL_TALK):
             kind = model.labels[first].removeprefix(SMALL_TALK)
             return Ranking(candidates, Confidence.LOW, small_talk=kind, none=none)
+        if not candidates:
+            return Ranking(none=none)
         sure = confidence(candidates[0].score)
         return Ranking(
             candidates=candidates,
@@ -82,7 +132,7 @@ class Matcher:
         reasons: list[str] = []
         for place in np.argsort(-share, kind="stable"):
             block, _, name = self._space.names[vector.at[place]].partition(":")
-            if share[place] <= 0 or len(reasons) == MOST_REASONS:
+            if share[place] < LEAST_REASON or len(reasons) == MOST_REASONS:
                 break
             if block != "letters":
                 reasons.append(f"{name} ({block} {share[place]:+.2f})")

@@ -30,7 +30,7 @@ def save_arrays(path: Path, arrays: Arrays) -> bool:
 def load_arrays(path: Path) -> dict[str, NDArray[Any]] | None:
     """The arrays kept in ``path``, or None if there is no file that can be read."""
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             return {name: kept[name] for name in kept.files}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
