@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from bot.channels.taps import utterance
 from bot.conversation import Kind, Message
 from bot.store import Origin
 
 ALLOWED_UPDATES: Final = ("message", "edited_message", "callback_query", "my_chat_member")
-NOT_HELPFUL: Final = "👎"
 
 # What may come instead of text, as it is named to the assistant.
 ATTACHMENTS: Final = {
@@ -124,7 +124,7 @@ def _tapped(query: Mapping[str, Any], update_id: str, channel: str, now: datetim
         channel,
         now,
         Kind.BUTTON,
-        text=quoted if NOT_HELPFUL in label else label,
+        text=utterance(action, label, quoted),
         action=action[:64],
         user=query.get("from", {}),
         sent_at=now,  # Telegram does not say when; the message under the button may be days old
