@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 
 from bot.content import Content, load  # noqa: E402
 from bot.safety import Screener  # noqa: E402
+from bot.safety.learning import listening  # noqa: E402
 
 RANK = {"": 0, "none": 0, "check": 1, "soon": 2, "urgent": 3, "emergency": 4}
 HOSTILE = 4096  # characters
@@ -129,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     content = load(ROOT / "faq")
     start = time.perf_counter()
-    screener = Screener(content.red_flags)
+    screener = Screener(content.red_flags) if options.rules_only else listening(content, ROOT / "build")
     if options.what == "speed":
         print(f"compiled in {time.perf_counter() - start:.2f} s")
         speed(screener, phrasings(content) + rule_lines(content))

@@ -28,6 +28,7 @@ from bot.identifiers import scrub
 from bot.matching import Confidence, Matcher, Ranking
 from bot.replies import Action, Replies, Rows, blocks, note
 from bot.safety import Finding, Level, Screener, Screening
+from bot.safety.learning import listening
 from bot.text import words
 
 _LOUD = (Level.EMERGENCY, Level.URGENT)
@@ -474,4 +475,4 @@ def build(
     are not the clinic's. ``second_stage`` lets the matcher ask sentence vectors where their wheel is installed.
     """
     matcher = Matcher.of(content, cache_dir, second_stage=second_stage)
-    return Assistant(content, Screener(content.red_flags), matcher, facts)
+    return Assistant(content, listening(content, cache_dir), matcher, facts)

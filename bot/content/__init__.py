@@ -18,11 +18,11 @@ from bot.content.entries import Entry, OutOfScope, Source, UtteranceTests
 from bot.content.lexicon import Lexicon
 from bot.content.phrases import Phrases, SmallTalk
 from bot.content.reading import Document, parse, read
-from bot.content.red_flags import RedFlags
+from bot.content.red_flags import Overheard, RedFlags
 from bot.errors import ContentError, Problem
 
 __all__ = [
-    "Clinic", "Content", "Entry", "Lexicon", "Phrases", "RedFlags", "SmallTalk", "Source", "UtteranceTests",
+    "Clinic", "Content", "Entry", "Lexicon", "Overheard", "Phrases", "RedFlags", "SmallTalk", "Source", "UtteranceTests",
     "fill", "load", "placeholders",
 ]  # fmt: skip
 
@@ -43,6 +43,7 @@ class Content:
     phrases: Phrases
     clinic: Clinic
     lexicon: Lexicon = field(default_factory=Lexicon)
+    overheard: Overheard = field(default_factory=Overheard)
     out_of_scope: tuple[str, ...] = ()
     small_talk: Mapping[str, SmallTalk] = field(default_factory=dict)
     utterances: tuple[UtteranceTests, ...] = ()
@@ -118,6 +119,7 @@ def load(faq_dir: Path) -> Content:
     red_flags = reader.one(f"{LANGUAGE}/red-flags.yaml", RedFlags)
     entries = _entries(reader)
     lexicon = reader.optional(f"{LANGUAGE}/lexicon.yaml", Lexicon)
+    overheard = reader.optional(f"{LANGUAGE}/overheard.yaml", Overheard)
     out_of_scope = reader.optional(f"{LANGUAGE}/out-of-scope.yaml", OutOfScope)
     small_talk = _small_talk(reader)
     utterances = _utterances(reader)
@@ -129,6 +131,7 @@ def load(faq_dir: Path) -> Content:
         phrases=phrases,
         clinic=clinic,
         lexicon=lexicon or Lexicon(),
+        overheard=overheard or Overheard(),
         out_of_scope=out_of_scope.all_messages() if out_of_scope else (),
         small_talk=small_talk,
         utterances=utterances,

@@ -119,6 +119,12 @@ class Language(Model):
     signs: dict[str, Items] = {}
 
 
+class Overheard(Model):
+    """``overheard.yaml``: more messages for the second listener, by rule id, or under ``none`` harmless ones."""
+
+    lines: dict[str, tuple[Text, ...]] = {}
+
+
 class RedFlags(Model):
     """The whole file."""
 
@@ -148,7 +154,9 @@ class RedFlags(Model):
             ]
             unknown = sorted({n for n in (*used, *rule.unless) if n not in self.concepts and not n.startswith('"')})
             if unknown:
-                raise ValueError(f"{rule.id} uses {', '.join(unknown)}, which is no concept. | Add it under `concepts:`.")
+                raise ValueError(
+                    f"{rule.id} uses {', '.join(unknown)}, which is no concept. | Add it under `concepts:`."
+                )
         return self
 
     def rule(self, rule_id: str) -> Rule:

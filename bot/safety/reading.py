@@ -81,7 +81,7 @@ def read(text: str, spelling: Spelling, fillers: Fillers, same: Mapping[str, str
             writer.word(piece, _value(piece))
         elif first == "?":
             writer.stop(QUESTION)
-        elif piece in {"-", "\"", "("}:
+        elif piece in {"-", '"', "("}:
             if piece != "-":
                 writer.stop(NONE)
         else:

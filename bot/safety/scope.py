@@ -184,7 +184,9 @@ class MessageScope:
     def _is_asked_in_general(self, match: Match) -> bool:
         start, words = self._clauses[match.start], self._reading.words
         openers = [
-            o for o in self._at("openers") if start <= o.start <= min(match.start, start + OPENS_WITHIN) and not o.mask & match.mask
+            o
+            for o in self._at("openers")
+            if start <= o.start <= min(match.start, start + OPENS_WITHIN) and not o.mask & match.mask
         ]
         if not openers:
             return self._speaks_of_anyone(match, start)
@@ -210,8 +212,12 @@ class MessageScope:
         past = [o for o in self._at("past") if self._reading.sentences[o.start] == sentence and not o.mask & match.mask]
         if not past:
             return False
-        until = next((i for i in range(match.end, len(self._clauses)) if self._clauses[i] >= match.end), len(self._clauses))
-        is_over = any(abs(self._reading.places[o.start] - self._reading.places[match.start]) < 30 for o in self._at("over"))
+        until = next(
+            (i for i in range(match.end, len(self._clauses)) if self._clauses[i] >= match.end), len(self._clauses)
+        )
+        is_over = any(
+            abs(self._reading.places[o.start] - self._reading.places[match.start]) < 30 for o in self._at("over")
+        )
         is_now = any(clause <= o.start < until and not o.mask & match.mask for o in self._at("now"))
         sentence_now = any(self._reading.sentences[o.start] == sentence for o in self._at("now"))
         return not is_now and (is_over or not sentence_now)

@@ -1,11 +1,14 @@
 """Red flags in one message: the first thing that happens to it, and the one thing that nothing goes round."""
 
 from collections.abc import Iterable, Sequence
+from copy import copy
+from typing import Self
 
 from bot.content.red_flags import RedFlags
 from bot.safety.concepts import Found, Lexicon, Occurrence
 from bot.safety.languages import LanguageScreen
 from bot.safety.levels import Finding, Heard, Level, Screening
+from bot.safety.listener import Indices, Listener, features
 from bot.safety.reading import Fillers, Reading, read
 from bot.safety.rules import MESSAGE_SPAN, Combination, CompiledRule, RuleBook, compile_rule
 from bot.safety.scope import CUES, Match, MessageScope, ScopeWords
@@ -41,6 +44,21 @@ class Screener:
         self._speller = Speller(known, scope.real_words, scope.joints, self._lexicon.words_written)
         self._languages = LanguageScreen(red_flags)
         self._heard = self._concepts_worth_keeping()
+        self._levels = {rule.id: rule.level for rule in self._book.rules}
+        self._listener: Listener | None = None
+
+    def with_listener(self, listener: Listener) -> Self:
+        """This screener with a second listener, which may only raise what the rules found."""
+        both = copy(self)
+        both._listener = listener
+        return both
+
+    def features(self, text: str) -> Indices:
+        """What the second listener goes by in ``text``."""
+        reading = next(iter(_windows(read(text[:MOST_CHARACTERS], self._speller, self._fillers, self._same))))
+        found = self._lexicon.find(reading)
+        scope = MessageScope(self._scope_words, reading, found)
+        return features(reading, found, self._lexicon, self._screen_window(reading, (), found, scope).blocked)
 
     def find_red_flag(self, utterance: str, earlier: Sequence[Heard] = ()) -> Screening:
         """Red flags in ``utterance``, read together with what was heard in the last hour. Never raises."""
@@ -51,7 +69,8 @@ class Screener:
         return result
 
     def _screen(self, text: str, earlier: Sequence[Heard]) -> Screening:
-        foreign, found_abroad, is_degraded = False, (), False
+        foreign, is_degraded = False, False
+        found_abroad: tuple[Finding, ...] = ()
         try:
             foreign, found_abroad = self._languages.screen(text)
         except Exception:
@@ -62,15 +81,34 @@ class Screener:
         except Exception:
             return _joined(result, Screening(is_degraded=True))
         for window in _windows(reading):
-            result = _joined(result, self._screen_window(window, earlier))
+            try:
+                found = self._lexicon.find(window)
+                scope = MessageScope(self._scope_words, window, found)
+            except Exception:
+                result = _joined(result, Screening(is_degraded=True))
+                continue
+            screening = self._screen_window(window, earlier, found, scope)
+            result = _joined(result, screening)
+            result = _joined(result, self._listen(window, found, screening))
         return result
 
-    def _screen_window(self, reading: Reading, earlier: Sequence[Heard]) -> Screening:
+    def _listen(self, reading: Reading, found: Found, screening: Screening) -> Screening:
+        """What the second listener adds; nothing where the rules have raised an alarm."""
+        top = screening.top
+        if self._listener is None or (top and top.level.rank >= Level.URGENT.rank):
+            return Screening()
         try:
-            found = self._lexicon.find(reading)
-            scope = MessageScope(self._scope_words, reading, found)
+            opinion = self._listener.hear(features(reading, found, self._lexicon, screening.blocked))
         except Exception:
             return Screening(is_degraded=True)
+        if not opinion.asks:
+            return Screening()
+        level = self._levels[opinion.rule] if opinion.raises else Level.CHECK
+        return Screening((Finding(level, opinion.rule, (f"second listener, {opinion.certainty:.2f} sure",)),))
+
+    def _screen_window(
+        self, reading: Reading, earlier: Sequence[Heard], found: Found, scope: MessageScope
+    ) -> Screening:
         if scope.idiom_mask:
             found = _without(found, scope.idiom_mask, keep=frozenset(self._scope_words.cue.values()))
         before = {self._lexicon.number(kept.concept) for kept in earlier if self._counts(kept)}
@@ -91,7 +129,10 @@ class Screener:
         findings.sort(key=lambda pair: (-pair[1].level.rank, pair[0]))
         heard = self._hear(reading, found, scope)
         return Screening(
-            tuple(finding for _, finding in findings), tuple(blocked[:MOST_BLOCKED_TOLD]), heard, is_degraded=is_degraded
+            tuple(finding for _, finding in findings),
+            tuple(blocked[:MOST_BLOCKED_TOLD]),
+            heard,
+            is_degraded=is_degraded,
         )
 
     def _apply(
@@ -175,7 +216,9 @@ class Screener:
             reasons = set()
             for occurrence in found[concept][:4]:
                 try:
-                    reasons.add(scope.why_blocked(_alone(occurrence), ("denied", "asked", "supposed", "told", "past"), ()))
+                    reasons.add(
+                        scope.why_blocked(_alone(occurrence), ("denied", "asked", "supposed", "told", "past"), ())
+                    )
                 except Exception:
                     reasons.add("")
             if "" in reasons:
