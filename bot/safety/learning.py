@@ -18,9 +18,8 @@ STEPS = 120
 PENALTY = 0.002
 FOLDS = 4
 # Shares of harmless lines that the listener may ask about, and raise wrongly, when judged on lines it has not seen.
-ASK_SHARE = 0.03
-RAISE_SHARE = 0.003
-ALARMED_WEIGHT = 1.0
+ASK_SHARE = 0.06
+RAISE_SHARE = 0.01
 NONE = "none"
 
 

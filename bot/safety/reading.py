@@ -53,7 +53,7 @@ class Reading:
     values: list[float | None]  # a number's value: "39.5", "twenty"
     places: list[int]  # position in words, breaks counted in
     breaks: list[int]  # break before the word
-    owned: list[bool]  # whether "my", "his" … stands directly before
+    owned: list[str]  # "my", "his" … where it stands directly before, else empty
     sentences: list[int]
     asks: list[bool]  # by sentence: whether it ends in a question mark
 
@@ -111,7 +111,7 @@ class _Writer:
         self._to, self._fillers = reading, fillers
         self._place = 0
         self._break = NONE
-        self._owned = False
+        self._owned = ""
         self._sentence = 0
         self._last = ""  # last word typed, fillers included
 
@@ -121,7 +121,7 @@ class _Writer:
             self._to.asks.append(strength == QUESTION)
         self._break = max(self._break, strength)
         if strength >= STOP:
-            self._owned = False
+            self._owned = ""
             self._last = ""
 
     def word(self, word: str, value: float | None = None) -> None:
@@ -142,7 +142,7 @@ class _Writer:
                 to.values[-1] = before + value
                 return
         if word in self._fillers.owners:
-            self._owned = True
+            self._owned = word
         if word in self._fillers.silent:
             return
         self._place += _PLACES[self._break]
@@ -152,7 +152,7 @@ class _Writer:
         to.breaks.append(self._break)
         to.owned.append(self._owned)
         to.sentences.append(self._sentence)
-        self._break, self._owned = NONE, False
+        self._break, self._owned = NONE, ""
 
     def finish(self) -> None:
         self._to.asks.extend([False] * (self._sentence + 1 - len(self._to.asks)))

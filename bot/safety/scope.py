@@ -16,6 +16,8 @@ LONGEST_SUPPOSITION = 10
 SETTLED_WITHIN = 3  # words after a sign
 OPENS_WITHIN = 2  # words from the start of a clause: "can …", "so does …", "just wondering if …"
 NEAR_EXCUSE = 12  # places between a sign and what explains it away
+FAR_FROM_ANIMAL = 12  # places
+_THIRD_PERSON = frozenset({"he", "she", "it", "they", "him", "them", "his", "her", "its", "their"})
 CUES = (
     "denials", "whole_denials", "not_denials", "settled", "openers", "supposed", "told", "past", "over", "now", "animals",
     "idioms", "people",
@@ -52,7 +54,8 @@ class MessageScope:
         self._is, self._reading, self._found = words, reading, found
         self._clauses = self._clause_starts()
         self._denials = self._denial_spans()
-        self._people = self._people_at()
+        self._named = {occurrence.start for occurrence in self._at("people")}
+        self._people = sorted(self._named | {index for index, owner in enumerate(reading.owned) if owner})
         self.idiom_mask = 0
         for occurrence in self._at("idioms"):
             self.idiom_mask |= occurrence.mask
@@ -93,12 +96,7 @@ class MessageScope:
 
     def _begins_thought(self, index: int) -> bool:
         reading = self._reading
-        return index < len(reading.words) and (reading.owned[index] or reading.words[index] in self._is.subjects)
-
-    def _people_at(self) -> list[int]:
-        people = {occurrence.start for occurrence in self._at("people")}
-        people |= {index for index, owned in enumerate(self._reading.owned) if owned}
-        return sorted(people)
+        return index < len(reading.words) and (bool(reading.owned[index]) or reading.words[index] in self._is.subjects)
 
     def _denial_spans(self) -> list[tuple[int, int, int]]:
         """Reach of each denial: (mask of the cue, first word, word after the last)."""
@@ -159,12 +157,21 @@ class MessageScope:
         )
 
     def _is_animal(self, match: Match) -> bool:
+        """Whether an animal or a thing that comes before the sign is the one that has it."""
+        reading = self._reading
         return any(
-            0 <= match.start - animal.end <= 3
-            and self._reading.sentences[animal.start] == self._reading.sentences[match.start]
-            and not any(animal.end <= person < match.end for person in self._people)
+            animal.end <= match.start
+            and reading.sentences[animal.start] == reading.sentences[match.start]
+            and reading.places[match.start] - reading.places[animal.end - 1] <= FAR_FROM_ANIMAL
+            and not any(self._is_somebody(index) for index in range(animal.end, match.end))
             for animal in self._at("animals")
         )
+
+    def _is_somebody(self, index: int) -> bool:
+        """Whether a person speaks or is named here; "she" and "her" may be the cow."""
+        if self._reading.owned[index]:
+            return self._reading.owned[index] not in _THIRD_PERSON
+        return index in self._named and self._reading.words[index] not in _THIRD_PERSON
 
     def _is_told(self, match: Match) -> bool:
         start = self._clauses[match.start]
