@@ -235,7 +235,7 @@ class Outbox:
         """Keeps the lane and its place in flight until the mark is stored: else a kill could double more than 16."""
         for attempt in range(1_000_000):
             try:
-                await self._store.mark([mark])
+                await self._store.mark(mark)
             except StoreError as error:
                 self._metrics.store_failures += 1
                 if attempt == 0:

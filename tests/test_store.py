@@ -73,7 +73,7 @@ async def test_text_chat_and_reply_are_erased_when_they_are_done_with(store: Sto
     (incoming,) = await accept(store, message("my words", chat="4711"))
     (outgoing,) = await finish(store, incoming)
     assert rows(store, "SELECT chat, message, origin FROM inbox") == [("", None, "{}")]
-    await store.mark([Mark(outgoing, sent_id="9")])
+    await store.mark(Mark(outgoing, sent_id="9"))
     assert rows(store, "SELECT chat, reply, origin, sent_id FROM outbox") == [("", None, "{}", "9")]
 
 
@@ -95,7 +95,7 @@ async def test_conversations_are_read_back(store: Store) -> None:
 async def test_an_alarm_leaves_a_record_with_its_times_and_no_chat(store: Store) -> None:
     (incoming,) = await accept(store, message(chat="4711", sent_at=NOW))
     (outgoing,) = await finish(store, incoming, records=(Escalated("chest", Level.EMERGENCY, "v1"),))
-    await store.mark([Mark(outgoing, sent_id="99")])
+    await store.mark(Mark(outgoing, sent_id="99"))
     ((person, rule, level, version, written, sent_id, sent),) = rows(
         store, "SELECT person, rule, level, content_version, written_at, sent_id, sent_at FROM alarms"
     )
@@ -310,7 +310,7 @@ async def test_a_thousand_messages_take_little_time(store: Store) -> None:
     for start in range(0, 1000, 50):
         stored = await accept(store, *(message(update_id=str(n), chat=str(n)) for n in range(start, start + 50)))
         handled = [Handled(incoming=one, conversation=Conversation(), reply=said("x")) for one in stored if one]
-        await store.mark([Mark(one) for one in await store.finish(handled)])
+        await asyncio.gather(*(store.mark(Mark(one)) for one in await store.finish(handled)))
     assert time.process_time() - began < 2.0
 
 

@@ -41,7 +41,8 @@ def as_text(reply: Reply) -> str:
 
 
 def fits(reply: Reply) -> bool:
-    return 0 < utf16_length(reply.plain()) <= MAX_UNITS
+    text = reply.plain()
+    return 0 < len(text) <= MAX_UNITS and (len(text) * 2 <= MAX_UNITS or utf16_length(text) <= MAX_UNITS)
 
 
 def keyboard(reply: Reply) -> Keyboard:

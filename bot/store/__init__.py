@@ -72,8 +72,8 @@ class Store:
         """Messages done, conversations, records and replies to send: one transaction."""
         return await self._writer.write(lambda c: queues.finish(c, handled, time.time(), self._pseudonyms))
 
-    async def mark(self, marks: Sequence[Mark]) -> None:
-        await self._writer.write(lambda c: queues.mark_sent(c, marks, time.time()))
+    async def mark(self, mark: Mark) -> None:
+        await self._writer.write_together(_mark_sent, mark)
 
     async def move_chat(self, channel: str, old: str, new: str) -> None:
         await self._writer.write(lambda c: queues.move_chat(c, channel, old, new))
@@ -108,6 +108,10 @@ class Store:
         self._writer.close()
         if self._lock:
             self._lock.close()
+
+
+def _mark_sent(connection: Connection, marks: list[Mark]) -> None:
+    queues.mark_sent(connection, marks, time.time())
 
 
 def write_note(connection: Connection, name: str, value: str) -> None:

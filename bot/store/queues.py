@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
@@ -17,10 +18,56 @@ from bot.store.values import ChatKey, Handled, Incoming, Origin, Outgoing, Prior
 
 Stored = TypeVar("Stored")
 
+# Made once: SQLAlchemy takes longer to make a statement than SQLite to run it.
+_DONE = (
+    update(inbox)
+    .where(inbox.c.id == bindparam("row"))
+    .values(state=int(State.DONE), chat="", message=None, origin="{}", done_at=bindparam("at"))
+)
+_SENT = (
+    update(outbox)
+    .where(outbox.c.id == bindparam("row"))
+    .values(
+        state=bindparam("is"),
+        chat="",
+        reply=None,
+        toast="",
+        origin="{}",
+        sent_at=bindparam("at"),
+        sent_id=bindparam("name"),
+        error=bindparam("why"),
+    )
+)
+_CONVERSATIONS = select(conversations.c.chat, conversations.c.state).where(
+    conversations.c.channel == bindparam("at"), conversations.c.chat.in_(bindparam("ids", expanding=True))
+)
+
+
+@cache
+def _accepting(dialect: str) -> Any:
+    statement = _insert(dialect, inbox).on_conflict_do_nothing(index_elements=["channel", "update_id"])
+    return statement.returning(inbox.c.id, inbox.c.channel, inbox.c.update_id)
+
+
+@cache
+def _remembering(dialect: str) -> Any:
+    statement = _insert(dialect, conversations)
+    changes = {"state": statement.excluded.state, "updated_at": statement.excluded.updated_at}
+    return statement.on_conflict_do_update(index_elements=["channel", "chat"], set_=changes)
+
+
+@cache
+def _enqueueing(dialect: str) -> Any:
+    return _insert(dialect, outbox).returning(outbox.c.id, sort_by_parameter_order=True)
+
 
 def insert(connection: Connection, table: Any) -> Any:
     """INSERT that knows ON CONFLICT, which both databases write alike."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    return _insert(connection.dialect.name, table)
+
+
+def _insert(dialect: str, table: Any) -> Any:
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 def _json(value: Any) -> str:
@@ -38,9 +85,8 @@ class Arrival:
 
 def accept(connection: Connection, arrivals: Sequence[Arrival], now: float) -> list[Incoming | None]:
     """Stores what is new; None for what was known already."""
-    statement = insert(connection, inbox).on_conflict_do_nothing(index_elements=["channel", "update_id"])
     rows = connection.execute(
-        statement.returning(inbox.c.id, inbox.c.channel, inbox.c.update_id),
+        _accepting(connection.dialect.name),
         [
             {
                 "clinic": CLINIC,
@@ -72,12 +118,7 @@ def load_conversations(connection: Connection, chats: Iterable[ChatKey]) -> dict
     """The remembered conversations of ``chats``; a chat nobody remembers is left out."""
     found: dict[ChatKey, Conversation] = {}
     for channel, ids in _by_channel(chats).items():
-        rows = connection.execute(
-            select(conversations.c.chat, conversations.c.state).where(
-                conversations.c.channel == bindparam("at"), conversations.c.chat.in_(bindparam("ids", expanding=True))
-            ),
-            {"at": channel, "ids": ids},
-        )
+        rows = connection.execute(_CONVERSATIONS, {"at": channel, "ids": ids})
         found |= {(channel, chat): Conversation.from_json(json.loads(state)) for chat, state in rows}
     return found
 
@@ -102,22 +143,13 @@ def finish(connection: Connection, handled: Sequence[Handled], now: float, pseud
 
 
 def _mark_done(connection: Connection, ids: list[int], now: float) -> None:
-    connection.execute(
-        update(inbox)
-        .where(inbox.c.id == bindparam("row"))
-        .values(state=int(State.DONE), chat="", message=None, origin="{}", done_at=bindparam("at")),
-        [{"row": row, "at": now} for row in ids],
-    )
+    connection.execute(_DONE, [{"row": row, "at": now} for row in ids])
 
 
 def _remember(connection: Connection, handled: Sequence[Handled], now: float) -> None:
     latest = {one.incoming.key: one.conversation for one in handled}
-    statement = insert(connection, conversations)
     connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["channel", "chat"],
-            set_={"state": statement.excluded.state, "updated_at": statement.excluded.updated_at},
-        ),
+        _remembering(connection.dialect.name),
         [
             {"channel": channel, "chat": chat, "clinic": CLINIC, "state": _json(state.to_json()), "updated_at": now}
             for (channel, chat), state in latest.items()
@@ -146,9 +178,7 @@ def _enqueue(connection: Connection, handled: Sequence[Handled], now: float) -> 
         }
         for one in due
     ]
-    ids = connection.scalars(
-        insert(connection, outbox).returning(outbox.c.id, sort_by_parameter_order=True), rows
-    ).all()
+    ids = connection.scalars(_enqueueing(connection.dialect.name), rows).all()
     return [
         Outgoing(
             id=row_id,
@@ -179,18 +209,7 @@ class Mark:
 def mark_sent(connection: Connection, marks: Sequence[Mark], now: float) -> None:
     """Marks rows as sent or refused and erases what they said."""
     connection.execute(
-        update(outbox)
-        .where(outbox.c.id == bindparam("row"))
-        .values(
-            state=bindparam("is"),
-            chat="",
-            reply=None,
-            toast="",
-            origin="{}",
-            sent_at=bindparam("at"),
-            sent_id=bindparam("name"),
-            error=bindparam("why"),
-        ),
+        _SENT,
         [
             {
                 "row": mark.outgoing.id,

@@ -59,12 +59,15 @@ def open_engine(url: str) -> Engine:
 
 @dataclass(slots=True)
 class _Job:
-    work: Callable[[Connection], Any]
+    """``item``: what ``work`` takes a list of, when jobs with the same work are done together."""
+
+    work: Callable[..., Any]
     is_durable: bool
     loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[Any]"
     result: Any = None
     error: Exception | None = None
+    item: Any = None
 
     def settle(self) -> None:
         if self.future.cancelled():
@@ -96,6 +99,13 @@ class Writer:
         self._jobs.put(job)
         result: T = await job.future
         return result
+
+    async def write_together(self, work: Callable[[Connection, list[T]], None], item: T) -> None:
+        """Like ``write``, but what waits with the same ``work`` is handed to it at once, as a list."""
+        loop = asyncio.get_running_loop()
+        job = _Job(work, False, loop, loop.create_future(), item=item)
+        self._jobs.put(job)
+        await job.future
 
     def close(self) -> None:
         """Finishes what was handed in, then closes the database."""
@@ -150,8 +160,14 @@ class Writer:
             raw: Any = connection.connection.dbapi_connection
             raw.execute(f"PRAGMA synchronous={level}")
         with connection.begin():
+            together: dict[Any, list[Any]] = {}
             for job in jobs:
-                job.result = job.work(connection)
+                if job.item is None:
+                    job.result = job.work(connection)
+                else:
+                    together.setdefault(job.work, []).append(job.item)
+            for work, items in together.items():
+                work(connection, items)
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
