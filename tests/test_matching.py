@@ -81,7 +81,7 @@ def test_scores_are_probabilities_and_fall(matcher):
     assert ranking.margin == pytest.approx(scores[0] - scores[1])
 
 
-HOSTILE = ["", "   ", "\x00\ufeff", "?!", "😀😀", "背中が痛い", "a" * 4096, "ice " * 999, "<b>&lt;", "\ud800", "x\n" * 9]
+HOSTILE = ["", "   ", "\x00\ufeff", "😀😀", "背中が痛い", "a" * 4096, "ice " * 999, "<b>&lt;", "\ud800", "x\n" * 9]
 
 
 @pytest.mark.parametrize("utterance", HOSTILE)
