@@ -55,12 +55,9 @@ def main() -> None:
     def free_build(*_: Any, **__: Any) -> Any:
         return FreeAssistant()
 
-    async def nothing(*_: Any) -> None:
-        return None
-
     service.build = free_build  # type: ignore[assignment]
-    service.load_or_last_good = lambda *_: (None, "")  # type: ignore[assignment, return-value]
-    service.Upkeep.keep_content = nothing  # type: ignore[assignment, method-assign]
+    service.starting_content = lambda *_: None  # type: ignore[assignment, return-value]
+    service.Service._make_office = lambda *_: None  # type: ignore[assignment, method-assign]
     sys.argv[1:] = ["run"]
     cli.main()
 

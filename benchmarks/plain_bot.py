@@ -3,6 +3,7 @@
 ``python benchmarks/plain_bot.py`` reads the same settings as the bot. FREE=1: an assistant that costs nothing.
 """
 
+import asyncio
 import os
 import sys
 from datetime import UTC, datetime
@@ -61,11 +62,30 @@ def main() -> None:
     application = Application.builder().token(settings.token).base_url(settings.telegram_api_base_url).build()
     application.add_handler(MessageHandler(filters.TEXT, answer))
     if settings.telegram_webhook_url:
-        application.run_webhook(
-            "127.0.0.1", settings.web_port, "hook", webhook_url=f"{settings.telegram_webhook_url}/hook"
-        )
+        asyncio.run(serve(application, settings))
     else:
         application.run_polling()
+
+
+async def serve(application: Any, settings: Settings) -> None:
+    """As in python-telegram-bot's customwebhookbot example: into its queue, then 200."""
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    async def receive(request: Request) -> Response:
+        await application.update_queue.put(Update.de_json(await request.json(), application.bot))
+        return Response()
+
+    routes = Starlette(routes=[Route("/hook", receive, methods=["POST"])])
+    server = uvicorn.Server(uvicorn.Config(routes, port=settings.web_port, access_log=False, log_level="warning"))
+    async with application:
+        await application.start()
+        await application.bot.set_webhook(f"{settings.telegram_webhook_url}/hook")
+        await server.serve()
+        await application.stop()
 
 
 def markup(reply: Reply) -> InlineKeyboardMarkup | None:

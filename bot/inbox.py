@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -54,6 +54,8 @@ class Inbox:
         self._changed = asyncio.Event()
         self._batches: set[asyncio.Task[None]] = set()
         self._is_stopping = False
+        self._calls: list[_Call] = []
+        self._accepting: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         return len(self._lanes)
@@ -79,7 +81,29 @@ class Inbox:
             return ()
         if self.is_full or self._is_stopping:
             raise Full("Too many messages wait. Try again in a second.")
-        screened = self._intake.screen(messages, origins or {}, await self._remembered(messages))
+        call = _Call(messages, origins or {}, asyncio.get_running_loop().create_future())
+        self._calls.append(call)
+        if self._accepting is None or self._accepting.done():
+            self._accepting = asyncio.create_task(self._accept_calls())
+        return await call.future
+
+    async def _accept_calls(self) -> None:
+        """Deliveries that come while others are being stored go together: one look at the store, one flush."""
+        while self._calls:
+            calls, self._calls = self._calls, []
+            try:
+                answers = iter(await self._accept(calls))
+            except Exception as error:
+                for call in calls:
+                    call.fail(error)
+            else:
+                for call in calls:
+                    call.succeed(tuple(next(answers) for _ in call.messages))
+
+    async def _accept(self, calls: Sequence["_Call"]) -> list[bool]:
+        messages = [message for call in calls for message in call.messages]
+        origins = [call.origins.get(message.update_id, {}) for call in calls for message in call.messages]
+        screened = self._intake.screen(messages, origins, await self._remembered(messages))
         try:
             stored = await self._store.accept([one.arrival for one in screened])
         except StoreError:
@@ -90,7 +114,7 @@ class Inbox:
         for message, one in zip(messages, stored, strict=True):
             self._metrics.received[message.kind.value] += one is not None
             self._metrics.duplicates += one is None
-        return tuple(one is not None for one in stored)
+        return [one is not None for one in stored]
 
     async def _remembered(self, messages: Sequence[Message]) -> dict[ChatKey, Conversation]:
         keys = {(message.channel, message.chat) for message in messages}
@@ -247,6 +271,23 @@ class Inbox:
         for lane in batch:
             if lane.is_busy:
                 self._lanes.delay(lane, time.monotonic() + PAUSES[2])
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One ``accept`` that waits for its messages to be stored."""
+
+    messages: Sequence[Message]
+    origins: Mapping[str, Origin]
+    future: "asyncio.Future[tuple[bool, ...]]"
+
+    def succeed(self, answer: tuple[bool, ...]) -> None:
+        if not self.future.done():
+            self.future.set_result(answer)
+
+    def fail(self, error: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(StoreError(str(error)) if isinstance(error, StoreError) else error)
 
 
 def _is_suspect(incoming: Incoming) -> bool:

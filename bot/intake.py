@@ -36,13 +36,13 @@ class Intake:
         self._carded: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def screen(
-        self, messages: Sequence[Message], origins: Mapping[str, Origin], remembered: Mapping[ChatKey, Conversation]
+        self, messages: Sequence[Message], origins: Sequence[Origin], remembered: Mapping[ChatKey, Conversation]
     ) -> list["Screened"]:
         """Each message with its verdict; earlier messages of the same chat in ``messages`` are heard too."""
         assistant = self._current()
         heard = dict(remembered)
         screened = []
-        for message in messages:
+        for message, origin in zip(messages, origins, strict=True):
             key = (message.channel, message.chat)
             conversation = heard.get(key, Conversation())
             level, card = None, None
@@ -53,7 +53,7 @@ class Intake:
                     card = assistant.card(screening)
             except Exception as error:
                 log().error("the screening at intake broke", error=describe(error))
-            screened.append(Screened(Arrival(message, origins.get(message.update_id, {}), level), card))
+            screened.append(Screened(Arrival(message, origin, level), card))
         return screened
 
     async def send_cards(self, screened: Sequence["Screened"]) -> None:
