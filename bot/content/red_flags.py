@@ -102,6 +102,7 @@ class Scope(Model):
     listed: Items  # symptom nouns that carry a denial over a comma
     settled: Items  # ruled out, none
     openers: Items  # can, does, what, is it
+    before_question: Items = ()  # hi, please, sorry: may stand before an opener
     modals: Items  # can, could, should: "can I" asks about what may be
     supposed: Items  # what if, if I ever, might
     told: Items  # read about, in a film

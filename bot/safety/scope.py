@@ -14,7 +14,7 @@ from bot.safety.reading import COMMA, STOP, Reading
 LONGEST_DENIAL = 10  # words
 LONGEST_SUPPOSITION = 10
 SETTLED_WITHIN = 3  # words after a sign
-OPENS_WITHIN = 2  # words from the start of a clause: "can …", "so does …", "just wondering if …"
+OPENS_WITHIN = 4  # words from the start of a clause: "can …", "so does …", "just wondering if …"
 NEAR_EXCUSE = 12  # places between a sign and what explains it away
 FAR_FROM_ANIMAL = 12  # places
 _THIRD_PERSON = frozenset({"he", "she", "it", "they", "him", "them", "his", "her", "its", "their"})
@@ -43,6 +43,7 @@ class ScopeWords:
         self.joining = frozenset(scope.joining)
         self.contrasts = frozenset(scope.contrasts)
         self.listed = frozenset(scope.listed)
+        self.before_question = frozenset(scope.before_question)
         self.modals = frozenset(scope.modals)
         self.anyone = frozenset(scope.anyone)
 
@@ -121,7 +122,7 @@ class MessageScope:
                 return index
             if word in self._is.joining and not self._list_goes_on(index + 1):
                 return index
-            if index > cue.start + 1 and word in self._is.subjects:
+            if index > cue.start + 1 and word in self._is.subjects and reading.words[index - 1] not in self._is.subjects:
                 if not subjects_left and index > cue.end:
                     return index
                 subjects_left -= 1
@@ -149,11 +150,20 @@ class MessageScope:
             if not cue_mask & match.mask and start <= sign.start < end:
                 return True
         return any(
-            sign.end <= settled.start <= match.end + SETTLED_WITHIN
-            and self._clauses[min(settled.start, len(self._clauses) - 1)] <= match.end
-            and not settled.mask & match.mask
-            and self._reading.sentences[settled.start] == self._reading.sentences[match.end - 1]
-            for settled in self._at("settled")
+            self._settles(settled, match) for settled in self._at("settled") if not settled.mask & match.mask
+        )
+
+    def _settles(self, settled: Occurrence, match: Match) -> bool:
+        """"Numbness: none" and "bladder is fine" settle a sign; in "numb foot, strength is fine" it is another that is fine."""
+        reading = self._reading
+        if not match.sign.end <= settled.start <= match.end + SETTLED_WITHIN:
+            return False
+        between = range(match.sign.end, settled.start + 1)
+        commas = [index for index in between if reading.breaks[index] >= COMMA]
+        return (
+            reading.sentences[settled.start] == reading.sentences[match.end - 1]
+            and self._clauses[settled.start] <= match.end
+            and all(index == settled.start for index in commas)
         )
 
     def _is_animal(self, match: Match) -> bool:
@@ -191,9 +201,7 @@ class MessageScope:
     def _is_asked_in_general(self, match: Match) -> bool:
         start, words = self._clauses[match.start], self._reading.words
         openers = [
-            o
-            for o in self._at("openers")
-            if start <= o.start <= min(match.start, start + OPENS_WITHIN) and not o.mask & match.mask
+            o for o in self._at("openers") if self._opens(start, o) and o.start <= match.start and not o.mask & match.mask
         ]
         if not openers:
             return self._speaks_of_anyone(match, start)
@@ -204,6 +212,13 @@ class MessageScope:
             if any(opener.end <= person < match.end and person != asked_person for person in self._people):
                 return False
         return True
+
+    def _opens(self, start: int, opener: Occurrence) -> bool:
+        """Whether ``opener`` begins the clause at ``start``: "is pain …", "hi, so is pain …", but not "pain is …"."""
+        return start <= opener.start <= start + OPENS_WITHIN and all(
+            word in self._is.before_question or word in self._is.joining or word in self._is.contrasts
+            for word in self._reading.words[start : opener.start]
+        )
 
     def _speaks_of_anyone(self, match: Match, start: int) -> bool:
         words = self._reading.words
