@@ -13,11 +13,12 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from bot.assistant import build
+from bot.assistant import Assistant
 from bot.checking import problems
 from bot.content import Content, load
 from bot.errors import ContentError, Problem, Severity
-from bot.staff.comparing import differences
+from bot.staff.comparing import Difference, differences, red_flag_lines, tests
+from bot.staff.remembering import Remembering, matching_key, rules_key
 from bot.staff.snapshots import SnapshotError, Snapshots, Verdict
 from bot.staff.summary import is_medical, summary
 
@@ -54,30 +55,44 @@ def judge(request: Request) -> Verdict:
         content = load(place / "files")
     except ContentError as error:
         return Verdict("", refused=error.problems, seconds=round(time.perf_counter() - began, 3))
-    cache_dir = Path(request.cache_dir)
-    assistant = build(content, cache_dir, second_stage=request.second_stage)
-    found = problems(content, assistant, now)
+    checked = Remembering(content, Path(request.cache_dir), second_stage=request.second_stage)
+    found = problems(content, checked.assistant, now)
     errors = () if request.is_live else tuple(one for one in found if one.severity is Severity.ERROR)
     verdict = Verdict(content.version, refused=errors, known=tuple(found))
     base = _base(snapshots, request.base)
     if base:
         before = snapshots.verdict(request.base)
-        old = build(base, cache_dir, second_stage=request.second_stage)
+        old = Remembering(base, Path(request.cache_dir), second_stage=request.second_stage).assistant
         known = before.known if before else problems(load(snapshots.files(request.base)), old, now)
         verdict = replace(
             verdict,
             refused=_new_ones(found, known, Severity.ERROR),
             remarks=_new_ones(found, known, Severity.WARNING),
             summary=summary(base, content),
-            differences=tuple(differences(old, assistant, request.missed, now)),
+            differences=_differences(old, checked.assistant, request, now),
             is_medical=is_medical(base, content),
         )
     verdict = replace(verdict, seconds=round(time.perf_counter() - began, 3))
+    checked.keep(_messages(content))
     if verdict.is_good:
+        checked.learn()
         # Missed messages are deleted after 30 days; a snapshot may live longer.
         kept = replace(verdict, differences=tuple(one for one in verdict.differences if one.source != "missed"))
         snapshots.keep(place, content, kept)
     return verdict
+
+
+def _differences(old: Assistant, new: Assistant, request: Request, now: datetime) -> tuple[Difference, ...]:
+    """None where nothing changed that decides which reply a message gets: only what the replies say."""
+    before, after = old.content, new.content
+    is_same = rules_key(before) == rules_key(after) and matching_key(before) == matching_key(after)
+    if is_same and before.entries.keys() == after.entries.keys():
+        return ()
+    return tuple(differences(old, new, request.missed, now))
+
+
+def _messages(content: Content) -> set[str]:
+    return (tests(content) | red_flag_lines(content)).union(*(one.phrasings for one in content.entries.values()))
 
 
 def _base(snapshots: Snapshots, version: str) -> Content | None:

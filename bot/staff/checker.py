@@ -15,7 +15,7 @@ from bot.staff.candidate import Request
 from bot.staff.folder import Files, version_of
 from bot.staff.snapshots import Snapshots, Verdict
 
-SECONDS: Final = 60.0
+SECONDS: Final = 120.0
 # No token and no address of a database reaches a process that reads what anybody may have typed.
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR")
 

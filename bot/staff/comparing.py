@@ -60,21 +60,34 @@ def shown(assistant: Assistant, utterance: str, now: datetime) -> Shown:
     return Shown("nothing" if turn.outcome is Outcome.FALLBACK else turn.outcome.value.replace("_", " "), (), alarm)
 
 
-def known_messages(content: Content) -> Iterator[tuple[str, str]]:
-    """Messages that the content itself knows, each with its source: tests of entries, lines of red flags."""
-    for test in content.utterances:
-        yield from ((utterance, "test") for utterance in test.utterances)
-    for rule in content.red_flags.rules:
-        yield from ((line, "red flag") for line in (*rule.must_fire, *rule.must_not_fire))
+def tests(content: Content) -> set[str]:
+    """Messages that the content itself says must reach an entry."""
+    return {utterance for test in content.utterances for utterance in test.utterances}
+
+
+def red_flag_lines(content: Content) -> set[str]:
+    """Messages that must raise an alarm, or must not."""
+    return {line for rule in content.red_flags.rules for line in (*rule.must_fire, *rule.must_not_fire)}
+
+
+def alarm(assistant: Assistant, utterance: str) -> str:
+    """The verdict of the screening in few words."""
+    top = assistant.find_red_flag(utterance).top
+    return f"{top.level.value} {top.rule}" if top else "no alarm"
 
 
 def differences(old: Assistant, new: Assistant, missed: Iterable[str], now: datetime) -> Iterator[Difference]:
-    """Known and recently missed messages that would now get another reply, those of red flags first."""
-    messages = dict.fromkeys(missed, "missed") | dict(known_messages(old.content)) | dict(known_messages(new.content))
-    found = []
-    for utterance, source in messages.items():
+    """Known and recently missed messages that would now get another reply, those of red flags first.
+
+    Of a red flag's lines only the alarm counts: what is answered beside it is of no interest there.
+    """
+    if old.content.red_flags != new.content.red_flags:
+        for line in sorted(red_flag_lines(old.content) | red_flag_lines(new.content)):
+            if (was := alarm(old, line)) != (now_is := alarm(new, line)):
+                yield Difference(line, was, now_is, "red flag")
+    recent = set(missed)
+    for utterance in sorted(recent) + sorted((tests(old.content) | tests(new.content)) - recent):
         before, after = shown(old, utterance, now), shown(new, utterance, now)
         if before != after:
-            found.append(Difference(utterance, before.words(old.content), after.words(new.content), source))
-    order = {"red flag": 0, "missed": 1, "test": 2}
-    yield from sorted(found, key=lambda one: order[one.source])
+            source = "missed" if utterance in recent else "test"
+            yield Difference(utterance, before.words(old.content), after.words(new.content), source)

@@ -16,6 +16,7 @@ from bot.staff.checker import Checker
 from bot.staff.folder import Files, Folder, hash_of, version_of
 from bot.staff.history import Change, History
 from bot.staff.publishing import Publisher
+from bot.staff.remembering import matching_key, rules_key
 from bot.staff.snapshots import SnapshotError, Snapshots, Verdict
 
 SETTLE_SECONDS: Final = 0.25  # editors save in several steps
@@ -239,12 +240,17 @@ class Reloader:
     def _former(self, name: str, wanted: str | None, known: dict[str, bytes]) -> bytes | None:
         return known[name] if hash_of(known.get(name)) == wanted and name in known else self.history.bytes_of(wanted)
 
+    def _made(self, version: str) -> Assistant:
+        content, old = self.snapshots.content(version), self.whole()
+        is_same = rules_key(content) == rules_key(old) and matching_key(content) == matching_key(old)
+        return self._holder().renewed(content) if is_same else self._build(content)
+
     async def _go_live(self, verdict: Verdict, change: int) -> None:
         """Loads the checked snapshot beside answering and swaps one reference."""
         pause = sys.getswitchinterval()
         sys.setswitchinterval(TURN_SECONDS)
         try:
-            assistant = await asyncio.to_thread(lambda: self._build(self.snapshots.content(verdict.version)))
+            assistant = await asyncio.to_thread(self._made, verdict.version)
         finally:
             sys.setswitchinterval(pause)
         self._holder.swap(assistant.with_overrides(self.overrides) if self.overrides else assistant)
