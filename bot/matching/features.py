@@ -24,10 +24,10 @@ Ints = NDArray[np.int32]
 # Weights from five-fold cross-validation over the shipped phrasings; the result is flat around them.
 BLOCKS: dict[str, tuple[float, int]] = {
     "word": (1.0, 1),
-    "pair": (0.6, 1),
-    "concept": (1.0, 1),
-    "concepts": (0.7, 1),
-    "letters": (0.7, 2),
+    "pair": (0.9, 1),
+    "concept": (0.7, 1),
+    "concepts": (0.5, 1),
+    "letters": (1.0, 2),
 }
 # Blocks whose rare features are given up, one sighting more for each so many phrasings: of 50,000 phrasings nearly
 # all features are rare pairs and pieces of words, which cost time and memory and teach nothing that words do not.

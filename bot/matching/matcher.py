@@ -24,7 +24,7 @@ MOST_REASONS = 6
 # A feature that adds less to a score (0..1, roughly) did not decide anything.
 LEAST_REASON = 0.01
 # The first stage is left to itself where it gives one entry at least this probability.
-SURE_FROM = 0.96
+SURE_FROM = 0.98
 # Longer utterances (in words) are stories: their clearest part counts as much as the whole.
 STORY_FROM = 60
 # A second question is offered only where the part that asks it leaves this little doubt.
