@@ -1,6 +1,7 @@
 """Data flows one way: a module imports only modules to its left in the agreed order."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ def _unit(path: Path) -> str:
     return part.removesuffix(".py")
 
 
+@cache
 def _imports(path: Path) -> list[str]:
     found = []
     for node in ast.walk(ast.parse(path.read_text())):
