@@ -5,7 +5,8 @@ takes a bounded number of dictionary look-ups whatever a patient types (deletion
 """
 
 from collections.abc import Collection, Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
 
 SHORTEST_SWAPPED = 4  # "nubm": two neighbours swapped, letters all there
 SHORTEST_ONE_SLIP = 5  # letters of the known word; below that a neighbour is too often another word
@@ -13,7 +14,14 @@ SHORTEST_TWO_SLIPS = 8
 LONGEST = 24
 SHORTEST_RUN_TOGETHER = 7
 LONGEST_RUN_TOGETHER = 40
+ENGLISH = Path(__file__).with_name("english-words.txt")
 _ONE_LETTER_WORDS = frozenset({"i", "a"})
+
+
+@cache
+def english_words() -> frozenset[str]:
+    """Common English words of four and more letters, which are no slips for a word of the rules."""
+    return frozenset(ENGLISH.read_text("utf-8").split())
 
 
 class Speller:
@@ -28,8 +36,8 @@ class Speller:
         self, known: Iterable[str], real: Collection[str] = (), joints: Iterable[str] = (), base: Collection[str] = ()
     ) -> None:
         self._known = frozenset(known)
-        self._real = frozenset(real) - self._known
-        self._pieces = self._known | self._real | frozenset(joints)
+        self._real = (frozenset(real) | english_words()) - self._known
+        self._pieces = self._known | frozenset(real) | frozenset(joints)
         self._by_deletion: dict[str, list[str]] = {}
         for word in sorted(self._known):
             if SHORTEST_SWAPPED <= len(word) <= LONGEST and word.isalpha():
