@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bot.channels.telegram import Telegram
 
 HOUR: Final = 3600.0
+FIRST_BACKUP_SECONDS: Final = 60.0
 
 
 def notify(state: str) -> None:
@@ -65,7 +66,7 @@ class Upkeep:
 
     async def back_up(self) -> None:
         """A backup whenever the last good one is older than BACKUP_HOURS."""
-        await asyncio.sleep(60.0)
+        await asyncio.sleep(FIRST_BACKUP_SECONDS)
         while True:
             if time.time() - self._backups.last_good >= self._settings.backup_hours * HOUR:
                 try:

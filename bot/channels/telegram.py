@@ -57,6 +57,7 @@ class AioRequest(BaseRequest):
 
     def __init__(self, base_url: str) -> None:
         self._session: aiohttp.ClientSession | None = None
+        self.server_date = ""
         # Looking for proxies costs at every request, so only where there may be one.
         self._has_proxy = base_url.startswith("https") and any(
             os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy")
@@ -97,6 +98,7 @@ class AioRequest(BaseRequest):
                 timeout=aiohttp.ClientTimeout(total=total, sock_connect=CONNECT_SECONDS),
                 allow_redirects=False,
             ) as response:
+                self.server_date = response.headers.get("Date", "")
                 return _from_telegram(response.status, await response.read())
         except TimeoutError as error:
             raise TimedOut from error
@@ -170,6 +172,11 @@ class Telegram:
     @property
     def name(self) -> str:
         return f"telegram:{self.bot_id}"
+
+    @property
+    def server_date(self) -> str:
+        """The time of Telegram's last answer, as HTTP writes it."""
+        return self._request.server_date
 
     async def close(self) -> None:
         await self._request.shutdown()

@@ -8,6 +8,7 @@ import fcntl
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -21,7 +22,7 @@ from bot.store.pseudonyms import Pseudonyms, load_pseudonyms
 from bot.store.queues import Arrival, Mark
 from bot.store.records import MissedUtterance, SetAside
 from bot.store.schema import bring_up_to_date
-from bot.store.staff import StaffStore
+from bot.store.staff import Counts, StaffStore, read_counts
 from bot.store.tables import notes
 from bot.store.values import ChatKey, Handled, Incoming, Origin, Outgoing, Priority
 from bot.store.writer import Writer, explain, open_engine
@@ -38,6 +39,7 @@ __all__ = [
     "Priority",
     "SetAside",
     "Store",
+    "counted",
     "database_path",
     "is_served",
     "missed",
@@ -204,6 +206,14 @@ def missed(database_url: str, limit: int = 1000) -> list[MissedUtterance]:
     """What nobody could answer, for `python -m bot missed`; works beside a running bot. Raises StoreError."""
     with _opened(database_url) as connection:
         return records.list_missed(connection, limit) if connection else []
+
+
+def counted(path: Path, since: datetime, until: datetime) -> Counts:
+    """What happened between two moments, for `python -m bot report`. Raises StoreError."""
+    with _opened(f"sqlite:///{path}") as connection:
+        if connection is None:
+            return Counts({}, {}, {}, 0)
+        return read_counts(connection, since.timestamp(), until.timestamp())
 
 
 def stuck(database_url: str) -> list[SetAside]:

@@ -1,0 +1,258 @@
+"""Says in words what is wrong and how to cure it: `python -m bot doctor`. Safe to paste: secrets are masked."""
+
+import asyncio
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from bot.backup import Backups
+from bot.errors import BotError, ContentError
+from bot.logs import Redactor
+from bot.settings import Settings
+
+if TYPE_CHECKING:
+    from bot.channels.telegram import Telegram
+    from bot.content import Content
+
+FREE_BYTES: Final = 200_000_000
+CLOCK_SECONDS: Final = 60.0
+DATED: Final = re.compile(r"(\d{1,2})\.?\s+([A-Za-z]{3})[a-z]*\.?\s+(\d{4})")
+COMMANDS: Final = ("start", "help", "privacy", "forget")
+
+
+class State(StrEnum):
+    FINE = "ok"
+    NOTE = "note"
+    WRONG = "WRONG"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, how it is, and the cure when it is not fine."""
+
+    state: State
+    what: str
+    cure: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.state.value:<6} {self.what}" + (f" → {self.cure}" if self.cure else "")
+
+
+def fine(what: str) -> Finding:
+    return Finding(State.FINE, what)
+
+
+def wrong(what: str, cure: str) -> Finding:
+    return Finding(State.WRONG, what, cure)
+
+
+def note(what: str, cure: str = "") -> Finding:
+    return Finding(State.NOTE, what, cure)
+
+
+def report(settings: Settings) -> list[Finding]:
+    """Everything that can be found out from outside the running bot; `WRONG` ones make the command fail."""
+    redact = Redactor(settings.secrets())
+    found: list[Finding] = []
+    content: list[Content] = []
+    for look in (
+        lambda: _content(settings, content),
+        lambda: _store(settings),
+        lambda: _backups(settings),
+        lambda: _disk(settings.data_dir),
+        lambda: _telegram(settings, content[0] if content else None),
+        lambda: _secrets(settings),
+    ):
+        found.extend(_safely(look))
+    return [Finding(one.state, redact(one.what), redact(one.cure)) for one in found]
+
+
+def _safely(look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from look()
+    except BotError as error:
+        yield wrong(str(error).splitlines()[0], "")
+    except Exception as error:
+        yield wrong(f"a look failed ({type(error).__name__})", "Report this as a bug with this line.")
+
+
+def _content(settings: Settings, loaded: "list[Content]") -> "Iterator[Finding]":
+    from bot.content import load
+
+    try:
+        content = load(settings.faq_dir)
+    except ContentError as error:
+        count = len(error.problems)
+        yield wrong(f"the content has {count} problem(s), first: {error.problems[0]}", "Run `python -m bot check`.")
+        return
+    loaded.append(content)
+    yield fine(f"content {content.version}: {len(content.entries)} entries, {len(content.red_flags.rules)} red flags")
+    if examples := content.clinic.examples():
+        yield wrong(f"clinic.yaml still holds example values: {', '.join(examples)}", "Write your clinic's own.")
+    past = [
+        line for line in (*content.clinic.closed, *content.clinic.special) if _is_past(line, datetime.now(UTC).date())
+    ]
+    if past:
+        yield note(f"clinic.yaml: {len(past)} dated line(s) are over ({past[0]})", "Take them out, add the next ones.")
+    else:
+        yield fine("no dated closing of the clinic is over")
+
+
+def _is_past(line: str, today: date) -> bool:
+    """Whether a line names a year, and its last date is over."""
+    dates = DATED.findall(line)
+    if not dates:
+        return False
+    day, month, year = dates[-1]
+    try:
+        return datetime.strptime(f"{day} {month} {year}", "%d %b %Y").date() < today
+    except ValueError:
+        return False
+
+
+def _store(settings: Settings) -> Iterator[Finding]:
+    from bot.store import database_path, is_served, stuck
+    from bot.store.copies import verify
+
+    path = database_path(settings.database_url)
+    if not path.exists():
+        yield note(f"there is no database at {path} yet", "Start the bot once: `make run`.")
+        return
+    rows = verify(path)
+    yield fine(f"database {path}: every page is whole, {sum(rows.values())} rows")
+    yield fine("the bot is running") if is_served(path) else note("the bot is not running", "Start it: `make run`.")
+    if count := len(stuck(settings.database_url)):
+        yield wrong(f"{count} message(s) are set aside", "See `python -m bot stuck`; after a fix, `stuck --retry`.")
+    else:
+        yield fine("no message is set aside")
+
+
+def _backups(settings: Settings) -> Iterator[Finding]:
+    from bot.store import database_path
+    from bot.store.copies import verify
+
+    path = database_path(settings.database_url)
+    if not path.exists():
+        return
+    paths = Backups(path, path.parent / "backups", settings.backup_keep).paths()
+    if not paths:
+        yield wrong("there is no backup", "Run `python -m bot backup`; see BACKUP_HOURS.")
+        return
+    age = (time.time() - paths[-1].stat().st_mtime) / 3600
+    verify(paths[-1])
+    limit = 2 * max(settings.backup_hours, 24)
+    if age > limit:
+        yield wrong(f"the last backup is {age:.0f} hours old", "Run `python -m bot backup` and look into the log.")
+    else:
+        yield fine(f"the last backup ({paths[-1].name}) is {age:.0f} hours old and whole")
+
+
+def _disk(folder: Path) -> Iterator[Finding]:
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < FREE_BYTES:
+        yield wrong(f"{free / 1e6:.0f} MB are free in {folder}", "Free space: without it no message can be stored.")
+    else:
+        yield fine(f"{free / 1e9:.1f} GB are free in {folder}")
+
+
+def _secrets(settings: Settings) -> Iterator[Finding]:
+    env_file = Path(".env")
+    if settings.token and env_file.is_file() and env_file.stat().st_mode & 0o077:
+        yield wrong(".env may be read by other users", "chmod 600 .env")
+    if settings.telegram_webhook_url and settings.telegram_webhook_url.startswith("http://"):
+        yield note("the webhook's address is plain http", "Right only with a local Bot API server; else use https.")
+
+
+def _telegram(settings: Settings, content: "Content | None") -> Iterator[Finding]:
+    if not settings.token:
+        yield note("no TELEGRAM_BOT_TOKEN: the bot serves the chat page only", "Get a token from @BotFather.")
+        return
+    from bot.channels.telegram import Telegram
+
+    async def look() -> list[Finding]:
+        telegram = Telegram(settings.token, settings.telegram_api_base_url)
+        try:
+            return [finding async for finding in _asked(telegram, settings, content)]
+        finally:
+            await telegram.close()
+
+    yield from asyncio.run(look())
+
+
+async def _asked(telegram: "Telegram", settings: Settings, content: "Content | None") -> Any:
+    from bot.channels.telegram import TelegramTrouble
+
+    try:
+        me = await telegram.get_me()
+    except TelegramTrouble as trouble:
+        if trouble.kind == "unauthorized":
+            yield wrong("Telegram refuses the token", "Copy it again from @BotFather into TELEGRAM_BOT_TOKEN.")
+        else:
+            yield wrong(f"Telegram can't be reached ({trouble.kind})", "Check the network and TELEGRAM_API_BASE_URL.")
+        return
+    yield fine(f"the token belongs to @{me.get('username', '?')}")
+    yield clock(telegram.server_date)
+    try:
+        yield _webhook(await telegram.call("get_Webhook_Info"), settings)
+        for finding in await _profile(telegram, content):
+            yield finding
+    except TelegramTrouble as trouble:
+        yield wrong(f"Telegram does not answer every question ({trouble.kind})", "Try again in a minute.")
+
+
+def clock(server_date: str) -> Finding:
+    """Compares our clock with the date of Telegram's last answer, as HTTP writes it."""
+    try:
+        drift = abs(parsedate_to_datetime(server_date).timestamp() - time.time())
+    except (ValueError, TypeError):
+        return note("the clock could not be compared with Telegram's")
+    if drift > CLOCK_SECONDS:
+        return wrong(f"the clock differs from Telegram's by {drift:.0f} s", "Switch on time synchronisation (ntp).")
+    return fine(f"the clock differs from Telegram's by {drift:.0f} s")
+
+
+def _webhook(info: Any, settings: Settings) -> Finding:
+    from bot.channels.telegram_webhook import PATH
+
+    is_wanted = settings.telegram_webhook_url
+    url = str(info.get("url", ""))
+    waiting = int(info.get("pending_update_count", 0))
+    if not is_wanted and url:
+        return wrong(
+            "a webhook is set, but the bot polls", "Start the bot, which removes it, or set TELEGRAM_WEBHOOK_URL."
+        )
+    if is_wanted and url != is_wanted.rstrip("/") + PATH:
+        return wrong("the webhook is not set to TELEGRAM_WEBHOOK_URL", "Start the bot, which sets it.")
+    if is_wanted and info.get("last_error_message") and time.time() - info.get("last_error_date", 0) < 600:
+        return wrong(f"Telegram's last delivery failed: {info['last_error_message']}", "Check address and certificate.")
+    how = "the webhook is set" if is_wanted else "the bot polls, no webhook is set"
+    return fine(f"{how}; {waiting} update(s) wait at Telegram")
+
+
+async def _profile(telegram: "Telegram", content: "Content | None") -> list[Finding]:
+    from bot.channels.telegram_profile import read_profile, wanted_profile
+
+    shown = await read_profile(telegram)
+    found = [
+        wrong(
+            f"/{command} is not in Telegram's command list", "Add it under `commands` in phrases.yaml, start the bot."
+        )
+        for command in COMMANDS
+        if command not in shown["commands"]
+    ]
+    if content is not None:
+        profile = content.phrases.profile
+        wanted = wanted_profile(content.phrases.commands, profile.description, profile.short_description)
+        drifted = [name for name, value in wanted.items() if shown.get(name) != value]
+        if drifted:
+            found.append(wrong(f"Telegram shows old texts: {', '.join(drifted)}", "Start the bot, which writes them."))
+    return found or [fine("Telegram shows the texts and commands of the content")]
