@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from bot.errors import BotError, ContentError, Severity
+from bot.operating import add_operator_commands
+from bot.staff.commands import Place, add_commands
 
 if TYPE_CHECKING:
     from bot.assistant import Assistant
@@ -25,6 +27,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _place() -> Place:
+    from bot.store import database_path
+
+    settings = _settings()
+    second_stage = settings.matcher_second_stage != "off"
+    return Place(settings.faq_dir, database_path(settings.database_url), settings.cache_dir, second_stage)
 
 
 def main() -> None:
@@ -174,3 +184,10 @@ def missed() -> None:
         guesses = f"  ({', '.join(row.candidates)}?)" if row.candidates else ""
         typer.echo(f"{row.asked_at:%Y-%m-%d %H:%M}  {row.times} ×  {row.reason}: {row.utterance}{guesses}")
     typer.echo(f"{len(found)} missed.")
+
+
+add_commands(app, _place)
+add_operator_commands(app, _settings)
+
+
+add_commands(app, _place)

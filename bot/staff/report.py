@@ -36,8 +36,8 @@ class Week:
     names: Mapping[str, str]
 
 
-def week_of(content: Content, counts: Counts, now: datetime) -> Week:
-    """The last seven days."""
+def week_of(content: Content, counts: Counts, now: datetime, days: int = 7) -> Week:
+    """The last ``days`` days."""
     parts = {
         name: sum(n for (outcome, _), n in counts.outcomes.items() if outcome in [one.value for one in outcomes])
         for name, outcomes, _ in _PARTS
@@ -49,7 +49,7 @@ def week_of(content: Content, counts: Counts, now: datetime) -> Week:
     today = now.date()
     due = [(entry.review_by, name) for name, entry in content.entries.items() if entry.review_by]
     return Week(
-        first=today - timedelta(days=7),
+        first=today - timedelta(days=days),
         last=today,
         parts=parts,
         entries=tuple(sorted(entries.items(), key=lambda one: -one[1])),
