@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.matching.logistic import minimize
+from bot.learning.logistic import minimize
 from bot.matching.ranking import Confidence
 from bot.matching.rows import Floats
 

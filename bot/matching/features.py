@@ -106,7 +106,10 @@ class Space:
     def __init__(self, names: Sequence[str], idf: Floats) -> None:
         self.names = tuple(names)
         self.idf = idf
-        self._at = {name: at for at, name in enumerate(self.names)}
+        self._at: dict[str, dict[str, int]] = {block: {} for block in BLOCKS}
+        for at, name in enumerate(self.names):
+            block, _, plain = name.partition(":")
+            self._at[block][plain] = at
 
     def __len__(self) -> int:
         return len(self.names)
@@ -129,8 +132,8 @@ class Space:
         at: list[int] = []
         ends: list[int] = []
         for block, names in text.items():
-            prefix = block + ":"
-            at.extend(found for name in names if (found := self._at.get(prefix + name)) is not None)
+            known = self._at[block]
+            at += [known[name] for name in names if name in known]
             ends.append(len(at))
         rows = np.array(at, np.int32)
         value = self.idf[rows]

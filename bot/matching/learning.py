@@ -24,6 +24,7 @@ CLOSED_FORM_UP_TO = 6_000
 # Steps of conjugate gradients; stopping early is a ridge of its own, and more steps gained nothing at 15,000 examples.
 STEPS = 4
 LEFT_OUT = 10
+_SMALL = 512
 # Rounds in which look-alikes settle on a score for the labels that they say nothing about; they converge in two.
 _LOOK_ALIKE_ROUNDS = 3
 
@@ -71,7 +72,7 @@ def learn(rows: Rows, examples: Sequence[Example], labels: Sequence[str]) -> Lea
 def _closed_form(rows: Rows, targets: Floats, bias: Floats, own: Ints, is_not: Mask, fold: Ints) -> Learned:
     kernel = rows.gram()
     np.fill_diagonal(kernel, kernel.diagonal() + np.float32(PENALTY))
-    inverse: Floats = np.asarray(np.linalg.inv(kernel), np.float32)
+    inverse = _inverse(kernel)
     spread = np.diag(inverse)[is_not, None]
     for _ in range(_LOOK_ALIKE_ROUNDS if is_not.any() else 0):
         _set_look_alikes(targets, targets[is_not] - inverse[is_not] @ targets / spread, bias, own, is_not)
@@ -83,6 +84,19 @@ def _closed_form(rows: Rows, targets: Floats, bias: Floats, own: Ints, is_not: M
         held_out[block] = targets[block] - np.linalg.solve(inverse[np.ix_(block, block)], signal[block])
     taught = np.flatnonzero(~is_not)
     return Learned(rows.back(signal), bias, held_out[taught] + bias, taught)
+
+
+def _inverse(matrix: Floats) -> Floats:
+    """The inverse of a symmetric positive definite matrix, half by half: nearly all of it is matrix products, which
+    takes half the time of a general inverse."""
+    if len(matrix) <= _SMALL:
+        return np.asarray(np.linalg.inv(matrix), np.float32)
+    half = len(matrix) // 2
+    corner = _inverse(matrix[:half, :half])
+    across = corner @ matrix[:half, half:]
+    rest = _inverse(matrix[half:, half:] - matrix[half:, :half] @ across)
+    moved = across @ rest
+    return np.block([[corner + moved @ across.T, -moved], [-moved.T, rest]])
 
 
 def _stepwise(rows: Rows, targets: Floats, bias: Floats, own: Ints, is_not: Mask, is_left_out: Mask) -> Learned:

@@ -62,10 +62,11 @@ class Matcher:
             return Ranking()
         vector = self._space.vector(features(reading))
         pieces = parts(utterance)
-        by_part = [self._scores(self._vector(piece)) for piece in pieces]
+        by_part: list[Floats] = []
         scores = self._scores(vector)
         texts = [utterance]
-        if pieces and len(utterance.split()) > STORY_FROM:
+        if pieces and len(reading.words) > STORY_FROM:
+            by_part = [self._scores(self._vector(piece)) for piece in pieces]
             best = int(np.argmax([part[: self.model.entries].max(initial=0) for part in by_part]))
             scores = (scores + np.max(by_part, axis=0)) / 2
             texts.append(pieces[best])
@@ -73,7 +74,11 @@ class Matcher:
         if self._sentences and self.model.second and chances[: self.model.entries].max(initial=0) < SURE_FROM:
             vectors = self._sentences.vectors(texts).mean(axis=0, keepdims=True)
             chances = softmax(self.model.second.mixed(scores[None], vectors))[0]
-        return self._with_second_question(self._ranking(chances, vector), by_part)
+        ranking = self._ranking(chances, vector)
+        if pieces and ranking.confidence is not Confidence.LOW:
+            by_part = by_part or [self._scores(self._vector(piece)) for piece in pieces]
+            return self._with_second_question(ranking, by_part)
+        return ranking
 
     def _vector(self, text: str) -> Vector:
         return self._space.vector(features(self._reader.read(text)))

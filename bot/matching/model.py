@@ -10,7 +10,8 @@ import numpy as np
 
 from bot import text, vocabulary
 from bot.content import Content
-from bot.matching import logistic
+from bot.learning import logistic
+from bot.learning.storing import keep_newest, load_arrays, pack, save_arrays, unpack
 from bot.matching.concepts import ConceptFinder
 from bot.matching.confidence import sharpness
 from bot.matching.examples import Example, examples, labels
@@ -19,7 +20,6 @@ from bot.matching.learning import Learned, folds, learn, own_labels
 from bot.matching.rows import Floats, Rows
 from bot.matching.second import PENALTY, STEPS, Second, held_out_scores
 from bot.matching.sentences import SentenceModel, find
-from bot.matching.storing import keep_newest, load_arrays, pack, save_arrays, unpack
 from bot.matching.vectors import vectors_of
 from bot.text import words
 from bot.vocabulary import Vocabulary
@@ -116,7 +116,8 @@ def fingerprint(content: Content) -> str:
         digest.update(repr((line.text, line.label, line.is_not)).encode())
     for wording in content.lexicon.wordings():
         digest.update(repr(wording).encode())
-    sources = [*Path(__file__).parent.glob("*.py"), *(Path(str(module.__file__)) for module in (text, vocabulary))]
+    shared = (Path(str(module.__file__)) for module in (text, vocabulary, logistic))
+    sources = [*Path(__file__).parent.glob("*.py"), *shared]
     for source in sorted(sources):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.matching import logistic
+from bot.learning import logistic
 from bot.matching.rows import Floats
 
 # From cross-validation; flat between 0.03 and 0.3.
