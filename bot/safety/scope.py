@@ -184,8 +184,14 @@ class MessageScope:
         return index in self._named and self._reading.words[index] not in _THIRD_PERSON
 
     def _is_told(self, match: Match) -> bool:
+        """Whether the sign is news of others: "read about …", "a film in which …", with nobody of the writer's in it."""
         start = self._clauses[match.start]
-        return any(start <= told.start <= match.end and not told.mask & match.mask for told in self._at("told"))
+        return any(
+            start <= told.start <= match.end
+            and not told.mask & match.mask
+            and not any(told.end <= person < match.end for person in self._people)
+            for told in self._at("told")
+        )
 
     def _is_supposed(self, match: Match) -> bool:
         reading = self._reading
