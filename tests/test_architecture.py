@@ -8,10 +8,10 @@ import pytest
 
 BOT = Path(__file__).parent.parent / "bot"
 ORDER = (
-    "text", "vocabulary", "identifiers", "readability", "content", "matching", "safety", "conversation", "replies",
+    "text", "vocabulary", "identifiers", "readability", "content", "learning", "matching", "safety", "conversation", "replies",
     "assistant", "checking", "evaluation", "asking", "logs", "metrics", "store", "settings", "lanes",
     "trials",
-    "pace", "turns", "intake", "inbox", "outbox", "staff", "channels", "backup", "readiness", "web", "upkeep", "doctor",
+    "pace", "turns", "intake", "inbox", "outbox", "staff", "channels", "backup", "readiness", "web", "upkeep", "doctor", "operating",
     "service", "cli",
 )  # fmt: skip
 FOR_ALL = {"errors"}
@@ -75,4 +75,4 @@ def test_a_library_is_known_in_one_place(library):
 
 def test_only_the_composition_reads_the_settings():
     readers = {_unit(path) for path in FILES if any(name.startswith("bot.settings") for name in _imports(path))}
-    assert readers <= {"service", "upkeep", "doctor", "cli"}
+    assert readers <= {"service", "upkeep", "doctor", "operating", "cli"}

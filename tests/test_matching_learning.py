@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from bot.matching import learning, logistic
+from bot.learning import logistic
+from bot.learning.storing import load_arrays, pack, save_arrays, unpack
+from bot.matching import learning
 from bot.matching.confidence import sharpness, softmax
 from bot.matching.examples import Example
 from bot.matching.features import Space, Vector
 from bot.matching.parts import parts
 from bot.matching.rows import Rows
 from bot.matching.sentences import SentenceModel, find
-from bot.matching.storing import load_arrays, pack, save_arrays, unpack
 from bot.matching.vectors import vectors_of
 from bot.matching.wordpiece import WordPieces
 

@@ -18,7 +18,7 @@ from bot.content.entries import Entry, OutOfScope, Source, UtteranceTests
 from bot.content.lexicon import Lexicon
 from bot.content.phrases import Phrases, SmallTalk
 from bot.content.reading import Document, parse, read
-from bot.content.red_flags import Overheard, RedFlags
+from bot.content.red_flags import HARMLESS, Overheard, RedFlags
 from bot.errors import ContentError, Problem
 
 __all__ = [
@@ -43,7 +43,7 @@ class Content:
     phrases: Phrases
     clinic: Clinic
     lexicon: Lexicon = field(default_factory=Lexicon)
-    overheard: Overheard = field(default_factory=Overheard)
+    overheard: Mapping[str, Overheard] = field(default_factory=dict)  # by file
     out_of_scope: tuple[str, ...] = ()
     small_talk: Mapping[str, SmallTalk] = field(default_factory=dict)
     utterances: tuple[UtteranceTests, ...] = ()
@@ -119,7 +119,7 @@ def load(faq_dir: Path) -> Content:
     red_flags = reader.one(f"{LANGUAGE}/red-flags.yaml", RedFlags)
     entries = _entries(reader)
     lexicon = reader.optional(f"{LANGUAGE}/lexicon.yaml", Lexicon)
-    overheard = reader.optional(f"{LANGUAGE}/overheard.yaml", Overheard)
+    overheard = _overheard(reader)
     out_of_scope = reader.optional(f"{LANGUAGE}/out-of-scope.yaml", OutOfScope)
     small_talk = _small_talk(reader)
     utterances = _utterances(reader)
@@ -131,7 +131,7 @@ def load(faq_dir: Path) -> Content:
         phrases=phrases,
         clinic=clinic,
         lexicon=lexicon or Lexicon(),
-        overheard=overheard or Overheard(),
+        overheard=overheard,
         out_of_scope=out_of_scope.all_messages() if out_of_scope else (),
         small_talk=small_talk,
         utterances=utterances,
@@ -194,6 +194,11 @@ def _utterances(reader: _Reader) -> tuple[UtteranceTests, ...]:
     return tuple(test for test in tests if test)
 
 
+def _overheard(reader: _Reader) -> dict[str, Overheard]:
+    found = {name: reader.one(name, Overheard) for name in reader.folder(f"{LANGUAGE}/overheard")}
+    return {name: lines for name, lines in found.items() if lines}
+
+
 def _references(content: Content) -> Iterator[Problem]:
     """Names that lead nowhere: in see_also, disclaimer, examples, tests and placeholders."""
     documents = content.documents
@@ -223,6 +228,11 @@ def _references(content: Content) -> Iterator[Problem]:
                 f"`{{{name}}}` is no placeholder.",
                 "Known: " + ", ".join(sorted(PLACEHOLDERS)) + ".",
             )
+    rules = {rule.id for rule in content.red_flags.rules}
+    for name, overheard in content.overheard.items():
+        for rule in sorted(overheard.root.keys() - rules - {HARMLESS}):
+            cure = f"Correct the id, or name it `{HARMLESS}`."
+            yield Problem(name, documents[name].line(rule), f"`{rule}` is no red flag.", cure)
     for index, example in enumerate(content.phrases.examples):
         if content.entry(example) is None:
             yield Problem(

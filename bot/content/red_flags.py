@@ -4,7 +4,7 @@ import re
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, RootModel, field_validator, model_validator
 
 from bot.content.entries import Id, Model, Text
 
@@ -51,6 +51,7 @@ class When(Model):
         return bool(self.clause or self.sentence or self.message)
 
 
+HARMLESS = "harmless"  # in place of a rule id, in ``overheard/``
 Heed = Literal["denied", "asked", "supposed", "past", "told", "animal"]
 ALL_HEEDS: tuple[Heed, ...] = ("denied", "asked", "supposed", "past", "told", "animal")
 
@@ -120,10 +121,8 @@ class Language(Model):
     signs: dict[str, Items] = {}
 
 
-class Overheard(Model):
-    """``overheard.yaml``: more messages for the second listener, by rule id, or under ``none`` harmless ones."""
-
-    lines: dict[str, tuple[Text, ...]] = {}
+class Overheard(RootModel[dict[str, tuple[Text, ...]]]):
+    """A file of ``overheard/``: messages for the second listener, by rule id, or under ``harmless``."""
 
 
 class RedFlags(Model):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.content import Content
+from bot.content.red_flags import HARMLESS
 from bot.safety.listener import NARROW, WIDTH, Floats, Indices, Listener
 from bot.safety.screening import Screener
 
@@ -55,7 +56,9 @@ def lines_of(content: Content) -> list[tuple[str, str]]:
     lines = [(text, rule.id) for rule in content.red_flags.rules for text in rule.must_fire]
     lines += [(text, NONE) for rule in content.red_flags.rules for text in rule.must_not_fire]
     lines += [(text, NONE) for entry in content.entries.values() for text in entry.phrasings]
-    lines += [(text, rule) for rule, texts in content.overheard.lines.items() for text in texts]
+    for overheard in content.overheard.values():
+        for rule, texts in overheard.root.items():
+            lines += [(text, NONE if rule == HARMLESS else rule) for text in texts]
     return list(dict.fromkeys(lines))
 
 
