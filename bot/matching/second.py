@@ -14,7 +14,7 @@ from bot.matching.rows import Floats
 
 # From cross-validation; flat between 0.03 and 0.3.
 PENALTY = 0.1
-STEPS = 80
+STEPS = 40
 
 
 @dataclass(frozen=True)
