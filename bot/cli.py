@@ -134,6 +134,7 @@ def check(
 ) -> None:
     """List every problem of the FAQ content as file:line: message with its cure."""
     from bot.checking import live_problems, problems
+    from bot.checking.editor import hours_ahead
 
     settings = _settings()
     try:
@@ -146,6 +147,9 @@ def check(
     found += live_problems(content) if live else []
     for problem in found:
         typer.echo(problem)
+    typer.echo("Open in the next two weeks:")
+    for line in hours_ahead(content, _now()):
+        typer.echo(f"  {line}")
     errors = sum(problem.severity is Severity.ERROR for problem in found)
     warnings = len(found) - errors
     typer.echo(

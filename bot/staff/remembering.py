@@ -18,6 +18,7 @@ from bot.matching import Matcher, Ranking
 from bot.matching.model import fingerprint
 from bot.matching.sentences import SentenceModel
 from bot.safety import Finding, Heard, Level, Screener, Screening
+from bot.safety.learning import listening
 from bot.staff.folder import replace_file
 
 T = TypeVar("T")
@@ -58,11 +59,12 @@ class RememberingScreener:
 
     def __init__(self, content: Content, folder: Path) -> None:
         self._content = content
+        self._folder = folder
         self.memory: _Memory[tuple[tuple[str, str], ...]] = _Memory(folder, f"screened-{rules_key(content)}")
 
     @cached_property
     def _screener(self) -> Screener:
-        return Screener(self._content.red_flags)
+        return listening(self._content, self._folder)
 
     def find_red_flag(self, utterance: str, earlier: Sequence[Heard] = ()) -> Screening:
         if earlier:
@@ -120,9 +122,10 @@ class _RememberingSentences:
 
 
 def rules_key(content: Content) -> str:
-    """16 hex digits that change with the red flags or the code that reads them."""
+    """16 hex digits that change with the red flags, the lines that screening learns from, or its code."""
     bot = Path(__file__).parent.parent
     digest = hashlib.sha256(content.red_flags.model_dump_json().encode())
+    digest.update(repr((content.overheard, [entry.phrasings for entry in content.entries.values()])).encode())
     for file in (*sorted((bot / "safety").glob("*.py")), bot / "text.py", bot / "vocabulary.py"):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]

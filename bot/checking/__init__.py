@@ -10,6 +10,7 @@ from datetime import date, datetime
 from itertools import combinations
 
 from bot.assistant import Assistant
+from bot.checking.editor import remarks
 from bot.content import LANGUAGE, Content, entry_file
 from bot.content.reading import Loc
 from bot.conversation import Conversation, Kind, Message, Outcome
@@ -42,6 +43,7 @@ def problems(content: Content, assistant: Assistant, now: datetime) -> list[Prob
         *_swallowed(content, assistant),
         *_red_flag_lines(content, assistant),
         *_utterances(content, assistant, now),
+        *remarks(content),
     ]
     return sorted(found)
 

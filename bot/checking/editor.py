@@ -1,0 +1,153 @@
+"""What a good editor says: plainer words, no promises, nothing untested, cards that can be read in fear."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from bot.content import LANGUAGE, Content, entry_file
+from bot.content.hours_said import say_time
+from bot.content.red_flags import Rule
+from bot.errors import Problem, Severity
+from bot.text import words
+from bot.vocabulary import stem
+
+# After the NHS A to Z of health writing and plain English lists; the left word is flagged, the right one offered.
+PLAINER = {
+    "approximately": "about", "commence": "start", "utilise": "use", "utilize": "use", "prior": "before",
+    "subsequently": "later", "sufficient": "enough", "additional": "more", "assistance": "help", "attempt": "try",
+    "require": "need", "purchase": "buy", "discontinue": "stop", "frequently": "often", "numerous": "many",
+    "regarding": "about", "possess": "have", "physician": "doctor", "practitioner": "doctor or therapist",
+    "medication": "medicine", "medications": "medicines", "analgesic": "painkiller", "analgesics": "painkillers",
+    "inflammation": "swelling", "oedema": "swelling", "edema": "swelling", "fracture": "broken bone",
+    "chronic": "long-term", "acute": "sudden",
+    "severe": "very bad", "lumbar": "lower back", "cervical": "neck", "thoracic": "upper back",
+    "abdomen": "tummy", "abdominal": "tummy", "urinate": "pee", "urination": "peeing", "bowel movement": "poo",
+    "ambulate": "walk", "alleviate": "ease", "exacerbate": "make worse", "symptomatic": "with symptoms",
+    "contraindicated": "not safe", "consult": "ask", "administer": "give", "nausea": "feeling sick", "vomit": "be sick",
+    "fatigue": "tiredness", "dizziness": "feeling dizzy", "hydrated": "drinking enough", "musculature": "muscles",
+}  # fmt: skip
+_HARD = re.compile(r"\b(" + "|".join(sorted(map(re.escape, PLAINER), key=len, reverse=True)) + r")\b", re.IGNORECASE)
+_PROMISES = re.compile(
+    r"\b(?:you(?:'re| are) (?:fine|ok|okay|safe|healthy)|nothing to worry about|no need to worry"
+    r"|don't worry|do not worry"
+    r"|will (?:cure|heal|fix|go away)|cures?\b|guarantee[ds]?|definitely|always works|completely safe|100 ?%|harmless"
+    r"|not serious|nothing serious)\b",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(r"\b(?:no|not|never|nobody|none|cannot|can not)\b[^.!?\n]{0,40}$", re.IGNORECASE)
+_VAGUE = re.compile(
+    r"\b(?:very unwell|if necessary|as appropriate|seek medical attention|some people|etc)\b", re.IGNORECASE
+)
+_LINK = re.compile(r"https?://|www\.|\bt\.me/", re.IGNORECASE)
+MAX_ACTION, MAX_BULLET, MAX_BECAUSE = 80, 110, 240
+_stem = cache(stem)  # the same few thousand words stand in all phrasings
+NEAR = 0.75  # shares of stems: two entries claim nearly the same message
+_RED_FLAGS = f"{LANGUAGE}/red-flags.yaml"
+
+
+def remarks(content: Content) -> Iterator[Problem]:
+    """Promises are errors, the rest are warnings: they keep nobody from saving."""
+    yield from _words(content)
+    yield from _untested(content)
+    yield from _collisions(content)
+    yield from _cards(content)
+
+
+def _words(content: Content) -> Iterator[Problem]:
+    for entry in content.entries.values():
+        document = content.documents[entry_file(entry.id)]
+        first = document.line("answer")
+        # The answer's own lines begin below its key, or beside it.
+        shift = 1 if "\n" in entry.answer else 0
+        for offset, line in enumerate(entry.answer.split("\n")):
+            at = first + offset + shift
+            for found in _HARD.finditer(line):
+                plain = PLAINER[found.group().lower()]
+                yield Problem(
+                    document.path, at, f"`{found.group()}` is a hard word.", f"Say `{plain}`.", Severity.WARNING
+                )
+            for found in _PROMISES.finditer(line):
+                if not _DENIED.search(line[: found.start()]):
+                    cure = "Say what is usual, and what to do if it is not so."
+                    yield Problem(
+                        document.path, at, f"`{found.group()}` promises or judges; the bot does neither.", cure
+                    )
+
+
+def _untested(content: Content) -> Iterator[Problem]:
+    tested = {test.entry for test in content.utterances}
+    for entry_id in content.entries:
+        if entry_id not in tested:
+            path = entry_file(entry_id)
+            cure = f"Write a few messages into {LANGUAGE}/utterances/{entry_id}.yaml."
+            yield Problem(path, 1, "no test message says that patients reach it.", cure, Severity.WARNING)
+
+
+def _collisions(content: Content) -> Iterator[Problem]:
+    """Ways to ask of two entries that share nearly all their words: the matcher can only guess."""
+    said = [
+        (entry.id, index, phrasing, frozenset(map(_stem, words(phrasing))))
+        for entry in content.entries.values()
+        for index, phrasing in enumerate(entry.phrasings)
+    ]
+    by_stem: dict[str, list[int]] = defaultdict(list)
+    for number, (_, _, _, stems) in enumerate(said):
+        for one in stems:
+            by_stem[one].append(number)
+    for number, (entry, index, phrasing, stems) in enumerate(said):
+        if len(stems) < 3:
+            continue
+        rare = sorted(stems, key=lambda one: len(by_stem[one]))[: len(stems) // 4 + 1]
+        near = {other for one in rare for other in by_stem[one] if other < number and said[other][0] != entry}
+        for other in sorted(near):
+            shared = said[other][3]
+            if len(stems & shared) / len(stems | shared) >= NEAR:
+                document = content.documents[entry_file(entry)]
+                message = f"`{phrasing}` is nearly `{said[other][2]}` of {said[other][0]}."
+                cure = "Keep it in the entry that it means, or say what differs."
+                yield Problem(document.path, document.line("phrasings", index), message, cure, Severity.WARNING)
+                break
+
+
+def _cards(content: Content) -> Iterator[Problem]:
+    document = content.documents[_RED_FLAGS]
+    for number, rule in enumerate(content.red_flags.rules):
+        for message, cure, *loc in _card(rule):
+            line = document.line("rules", number, "card", *loc)
+            severity = Severity.ERROR if "link" in message else Severity.WARNING
+            yield Problem(document.path, line, f"{rule.id}: {message}", cure, severity)
+
+
+def _card(rule: Rule) -> Iterator[tuple[str, ...]]:
+    """What is not in the grammar of a care card: one action, why, and few short bullets."""
+    card = rule.card
+    if card is None:
+        return
+    if len(card.action) > MAX_ACTION or len(re.findall(r"[.!?](?:\s|$)", card.action)) > 1:
+        yield "the action is more than one short sentence.", "Say the one thing to do now.", "action"
+    if len(card.because) > MAX_BECAUSE:
+        yield f"the reason is longer than {MAX_BECAUSE} characters.", "One or two short sentences.", "because"
+    for bullet in card.bullets:
+        if len(bullet) > MAX_BULLET:
+            yield f"a bullet is longer than {MAX_BULLET} characters.", "One sign a bullet.", "if"
+    for text in (card.action, card.because, *card.bullets):
+        if _LINK.search(text):
+            yield "a link stands on the card; one bad link makes Telegram refuse it.", "Take it out.", "action"
+        if vague := _VAGUE.search(text):
+            yield f"`{vague.group()}` is vague.", "Say what the patient can see or feel.", "action"
+
+
+def hours_ahead(content: Content, now: datetime, days: int = 14) -> Iterator[str]:
+    """The opening hours of the next ``days`` days in words, for the eye of somebody who knows them."""
+    clinic = content.clinic
+    today: date = now.astimezone(ZoneInfo(clinic.timezone)).date()
+    for ahead in range(days):
+        day = today + timedelta(days=ahead)
+        spans = [
+            f"{say_time(opens, clinic.is_12_hour)}-{say_time(closes, clinic.is_12_hour)}"
+            for opens, closes in clinic.times.spans_on(day)
+        ]
+        yield f"{day:%a} {day.day} {day:%b}: {' and '.join(spans) or 'closed'}"
