@@ -17,6 +17,7 @@ from bot.safety.reading import COMMA, Reading
 LONGEST_GAP = 3
 _NUMBER = re.compile(r"#(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)$")
 _VOWELS = "aeiou"
+_NOT = frozenset({"not", "isnt", "wasnt"})  # "is not" reads as "isnt"
 
 
 class Occurrence(NamedTuple):
@@ -52,6 +53,8 @@ class _Node:
 @cache
 def inflections(word: str) -> frozenset[str]:
     """``word`` with its regular endings; some of them are no words, which does no harm."""
+    if word == "not":
+        return _NOT
     forms = {word, word + "s"}
     if len(word) < 3:
         return frozenset({word})
