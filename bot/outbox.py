@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, Protocol, runtime_checkable
 
 from bot.errors import StoreError
@@ -15,7 +16,7 @@ from bot.pace import Pace
 from bot.store import Mark, Outgoing, Priority, Store
 from bot.trials import PAUSES, Trials
 
-IN_FLIGHT: Final = 16  # what a kill can send twice
+IN_FLIGHT: Final = 16  # in each channel: what a kill can send twice
 FOR_EMERGENCIES: Final = 2  # of these
 MAX_BUGS: Final = 5
 
@@ -151,9 +152,9 @@ class Outbox:
         return min((pause for pause in pauses if pause is not None), default=None)
 
     def _start_of(self, out: "_Out", now: float) -> float | None:
-        while len(self._tasks) < IN_FLIGHT and not self._is_stopping:
+        while out.in_flight < IN_FLIGHT and not self._is_stopping:
             hold = out.hold(now)
-            is_reserved = len(self._tasks) >= IN_FLIGHT - FOR_EMERGENCIES
+            is_reserved = out.in_flight >= IN_FLIGHT - FOR_EMERGENCIES
             only_emergencies = is_reserved or hold != 0
             if out.trials.is_flooded(now):
                 return hold
@@ -173,9 +174,11 @@ class Outbox:
         out.pace.take(lane.first.chat, now)
         task = asyncio.create_task(self._send(out, lane, lane.first))
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        out.in_flight += 1
+        task.add_done_callback(partial(self._ended, out))
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
+    def _ended(self, out: "_Out", task: "asyncio.Task[None]") -> None:
+        out.in_flight -= 1
         self._tasks.discard(task)
         self._changed.set()
         if not task.cancelled() and (error := task.exception()):
@@ -259,6 +262,7 @@ class _Out:
     pace: Pace
     lanes: Lanes[Outgoing] = field(default_factory=Lanes)
     trials: Trials = field(default_factory=Trials)
+    in_flight: int = 0
 
     def hold(self, now: float) -> float | None:
         """Seconds until something that is no emergency may be sent; 0 for now, None until a change."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import sys
 import time
 from collections.abc import Callable, Coroutine
 from datetime import datetime
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from bot.channels.telegram_webhook import Webhook
     from bot.channels.web import WebChannel
 
-STOP_SECONDS: Final = 3.5
+STOP_SECONDS: Final = 2.5
 
 
 class Current:
@@ -55,6 +56,7 @@ class Current:
 def run(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit code. Raises a BotError, one line, when it can't start."""
     logs.set_up(settings.log_level, settings.log_format, settings.secrets())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the loop takes signals: nothing is in hand yet
     snapshots = Snapshots(state_folder(database_path(settings.database_url)) / "snapshots")
     second_stage = settings.matcher_second_stage != "off"
 
@@ -302,7 +304,7 @@ class Service:
             self._page.close()
         if self._web_server:
             self._web_server.begin_stop()
-        await self._inbox.stop(patience=1.5)
+        await self._inbox.stop(patience=1.0)
         await self._outbox.stop(patience=max(0.5, STOP_SECONDS - (time.monotonic() - began)))
         if self._web_server and self._web_task:
             await asyncio.wait([self._web_task], timeout=0.5)

@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     web_page: Literal["auto", "on", "off"] = "auto"
     database_url: str = "sqlite:///data/bot.db"
     faq_dir: Path = ROOT / "faq"
+    weights_dir: Path | None = None
     staff_chat_id: int | None = None
     staff_user_ids: Annotated[dict[int, str], NoDecode] = Field(default_factory=dict)
     heartbeat_url: str | None = None
@@ -108,7 +109,8 @@ class Settings(BaseSettings):
 
     @property
     def cache_dir(self) -> Path:
-        return self.data_dir / "cache"
+        """Where learned weights are kept by hash of content and code; may vanish at any time."""
+        return self.weights_dir or self.data_dir / "cache"
 
     def secrets(self) -> tuple[str, ...]:
         """What must never stand in a log."""

@@ -32,11 +32,13 @@ class Speed:
 
     def __init__(self) -> None:
         self._arrivals: dict[ChatKey, deque[float]] = {}
+        self._most = MAX_CHATS
 
     def count(self, key: ChatKey, at: float) -> int:
         """How many came in the minute before ``at`` (seconds), this one included."""
-        if len(self._arrivals) >= MAX_CHATS and key not in self._arrivals:
+        if len(self._arrivals) >= self._most and key not in self._arrivals:
             self._arrivals = {k: times for k, times in self._arrivals.items() if times[-1] > at - 60}
+            self._most = max(MAX_CHATS, 2 * len(self._arrivals))  # a flood of chats is not swept at each message
         times = self._arrivals.setdefault(key, deque(maxlen=MAX_PER_MINUTE + 2))
         times.append(at)
         while times[0] <= at - 60:

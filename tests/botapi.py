@@ -8,6 +8,7 @@ Faults: ``api.fault("sendMessage", "500", times=3)``; kinds are in ``FAULTS``. `
 
 import argparse
 import asyncio
+import contextlib
 import json
 import re
 import time
@@ -57,6 +58,14 @@ class Fault:
         if self.times is not None:
             self.times -= 1
         return True
+
+
+@dataclass
+class Poll:
+    """A getUpdates that waits."""
+
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    is_ended: bool = False
 
 
 @dataclass
@@ -156,8 +165,7 @@ class BotApi:
     # Lifecycle
 
     async def __aenter__(self) -> Self:
-        self._news = asyncio.Event()
-        self._polling: asyncio.Event | None = None
+        self._polling: Poll | None = None
         self._chat_sends: dict[int, deque[float]] = defaultdict(deque)
         self._all_sends: deque[float] = deque()
         self._answered = asyncio.Event()
@@ -191,7 +199,7 @@ class BotApi:
 
     def clear(self) -> None:
         self.faults.clear()
-        self._news.set()
+        self._wake()
 
     def write(self, chat: int, text: str, **more: Any) -> int:
         """A patient writes; returns the update id."""
@@ -230,10 +238,14 @@ class BotApi:
     def push(self, update: dict[str, Any]) -> int:
         self.next_update += 1
         self.updates.append({"update_id": self.next_update, **update})
-        self._news.set()
+        self._wake()
         if self.webhook:
             self._deliver_all()
         return self.next_update
+
+    def _wake(self) -> None:
+        if self._polling:
+            self._polling.news.set()
 
     async def wait_for(self, count: int, seconds: float = 40.0) -> list[Sent]:
         """The messages sent, once there are ``count``."""
@@ -342,8 +354,9 @@ class BotApi:
                 WEBHOOK_IS_SET,
             )
         if self._polling:
-            self._polling.set()  # Telegram ends the older poll
-        mine = self._polling = asyncio.Event()
+            self._polling.is_ended = True  # Telegram ends the older poll
+            self._polling.news.set()
+        mine = self._polling = Poll()
         self.polls_at.append(time.time())
         offset = int(form.get("offset") or 0)
         while self.updates and offset > 0 and self.updates[0]["update_id"] < offset:
@@ -352,12 +365,11 @@ class BotApi:
         deadline = time.monotonic() + float(form.get("timeout") or 0)
         try:
             while not self.updates and (left := deadline - time.monotonic()) > 0:
-                self._news.clear()
-                news, other = asyncio.create_task(self._news.wait()), asyncio.create_task(mine.wait())
-                await asyncio.wait({news, other}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-                news.cancel()
-                other.cancel()
-                if mine.is_set():
+                mine.news.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(left):
+                        await mine.news.wait()
+                if mine.is_ended:
                     raise Refusal(
                         409,
                         POLLED_TWICE,

@@ -1,6 +1,8 @@
 """The whole service in a process of its own around the hand-written assistant: for what only a process shows."""
 
+import os
 import sys
+import time
 from typing import Any
 
 from serving import FakeAssistant
@@ -9,6 +11,9 @@ from bot import cli, service
 
 
 def fake_build(*_: Any, **__: Any) -> Any:
+    if seconds := float(os.environ.get("SLOW_START", "0")):
+        print("building", flush=True)
+        time.sleep(seconds)
     return FakeAssistant()
 
 

@@ -258,3 +258,11 @@ async def test_the_heartbeat_is_sent_while_all_is_well(tmp_path: Path) -> None:
                 await asyncio.sleep(0.05)
     finally:
         await runner.cleanup()
+
+
+async def test_a_signal_before_the_loop_runs_ends_it_with_code_0_too(tmp_path: Path) -> None:
+    async with BotApi() as api, process(tmp_path, api, SLOW_START="3") as running:
+        assert running.stdout is not None
+        await asyncio.wait_for(running.stdout.readline(), 40)
+        running.terminate()
+        assert await asyncio.wait_for(running.wait(), 5) == 0

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from bot.conversation import Conversation, Message, Reply
 from bot.safety import Level
@@ -67,7 +67,11 @@ def insert(connection: Connection, table: Any) -> Any:
 
 
 def _insert(dialect: str, table: Any) -> Any:
-    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    if dialect == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # a fifth of a second to import
+
+    return postgresql.insert(table)
 
 
 def _json(value: Any) -> str:
