@@ -17,6 +17,9 @@ SETTLED_WITHIN = 3  # words after a sign
 OPENS_WITHIN = 4  # words from the start of a clause: "can …", "so does …", "just wondering if …"
 NEAR_EXCUSE = 12  # places between a sign and what explains it away
 FAR_FROM_ANIMAL = 12  # places
+PAST_AND_OVER = 30  # places between a sign and the word that it is over
+REFUSED_WITHIN = 2  # words from a denial to the excuse it takes away
+_PLURAL = frozenset({"they", "them", "themselves", "their"})
 _THIRD_PERSON = frozenset({"he", "she", "it", "they", "him", "them", "his", "her", "its", "their"})
 CUES = (
     "denials", "whole_denials", "not_denials", "settled", "openers", "supposed", "told", "past", "over", "now", "animals",
@@ -171,11 +174,17 @@ class MessageScope:
         reading = self._reading
         return any(
             animal.end <= match.start
+            and self._is_subject(animal)
             and reading.sentences[animal.start] == reading.sentences[match.start]
             and reading.places[match.start] - reading.places[animal.end - 1] <= FAR_FROM_ANIMAL
             and not any(self._is_somebody(index) for index in range(animal.end, match.end))
             for animal in self._at("animals")
         )
+
+    def _is_subject(self, thing: Occurrence) -> bool:
+        """Whether ``thing`` begins its clause, nobody being named before it."""
+        start = self._clauses[thing.start]
+        return thing.start - start <= OPENS_WITHIN and self._named.isdisjoint(range(start, thing.start))
 
     def _is_somebody(self, index: int) -> bool:
         """Whether a person speaks or is named here; "she" and "her" may be the cow."""
@@ -215,7 +224,13 @@ class MessageScope:
             asked_person = opener.end if words[opener.end - 1] in self._is.modals else -1
             if asked_person in self._people and match.start - asked_person <= 2:
                 return True
-            if any(opener.end <= person < match.end and person != asked_person for person in self._people):
+            anyone = next((i for i in range(opener.end, match.start) if words[i] in self._is.anyone), len(words))
+            if any(
+                opener.end <= person < match.end
+                and person != asked_person
+                and not (person > anyone and (words[person] in _PLURAL or self._reading.owned[person] in _PLURAL))
+                for person in self._people
+            ):
                 return False
         return True
 
@@ -235,20 +250,21 @@ class MessageScope:
         return has_anyone and not any(start <= person < match.end for person in self._people)
 
     def _is_past(self, match: Match) -> bool:
-        sentence = self._reading.sentences[match.start]
-        clause = self._clauses[match.start]
-        past = [o for o in self._at("past") if self._reading.sentences[o.start] == sentence and not o.mask & match.mask]
+        reading, clauses = self._reading, self._clauses
+        sentence, clause = reading.sentences[match.start], clauses[match.start]
+        past = [o for o in self._at("past") if reading.sentences[o.start] == sentence and not o.mask & match.mask]
         if not past:
             return False
-        until = next(
-            (i for i in range(match.end, len(self._clauses)) if self._clauses[i] >= match.end), len(self._clauses)
-        )
-        is_over = any(
-            abs(self._reading.places[o.start] - self._reading.places[match.start]) < 30 for o in self._at("over")
-        )
-        is_now = any(clause <= o.start < until and not o.mask & match.mask for o in self._at("now"))
-        sentence_now = any(self._reading.sentences[o.start] == sentence for o in self._at("now"))
-        return not is_now and (is_over or not sentence_now)
+        overs = [o for o in self._at("over") if not any(reading.breaks[o.start + 1 : o.end])]
+        settled = 0
+        for occurrence in overs:
+            settled |= occurrence.mask
+        after = match.sign.end
+        until = next((i for i in range(after, len(clauses)) if clauses[i] >= after), len(clauses))
+        current = [o for o in self._at("now") if not o.mask & (match.mask | settled)]
+        is_over = any(abs(reading.places[o.start] - reading.places[match.start]) < PAST_AND_OVER for o in overs)
+        is_now = any(clause <= o.start < until for o in current)
+        return not is_now and (is_over or not any(reading.sentences[o.start] == sentence for o in current))
 
     def _is_excused(self, match: Match, excuses: Collection[int]) -> bool:
         places = self._reading.places
@@ -258,4 +274,14 @@ class MessageScope:
             <= NEAR_EXCUSE
             for concept in excuses
             for excuse in self._found.get(concept, ())
+            if not self._is_refused(excuse)
+        )
+
+    def _is_refused(self, excuse: Occurrence) -> bool:
+        """Whether the excuse itself is denied: "trousers fall down, not dieting"."""
+        if any(cue.start < excuse.start < cue.end for cue in self._at("not_denials")):
+            return True
+        return any(
+            start <= excuse.start < min(end, start + REFUSED_WITHIN) and not cue_mask & excuse.mask
+            for cue_mask, start, end in self._denials
         )
