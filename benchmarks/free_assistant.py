@@ -45,7 +45,7 @@ class FreeAssistant:
     def fallback(self, message: Message) -> Reply:  # noqa: ARG002
         return ANSWER
 
-    def reply(self, message: Message, conversation: Conversation) -> Turn:  # noqa: ARG002
+    def reply(self, message: Message, conversation: Conversation, *_: Any) -> Turn:  # noqa: ARG002
         return Turn(Outcome.ANSWER, ANSWER, conversation, Screening(()), entry="ice")
 
 

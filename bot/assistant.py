@@ -90,9 +90,12 @@ class Assistant:
         """What is said when an answer can't be made: the clinic's phone and the emergency number."""
         return self.replies.say(self.content.phrases.fallback, message.now, self.replies.way_out())
 
-    def reply(self, message: Message, conversation: Conversation) -> Turn:
-        """The turn that ``message`` leads to. Never raises: a failure after the screening becomes card or fallback."""
-        screening = self.screen(message, conversation)
+    def reply(self, message: Message, conversation: Conversation, screening: Screening | None = None) -> Turn:
+        """The turn that ``message`` leads to. Never raises: a failure after the screening becomes card or fallback.
+
+        ``screening``: what ``screen`` said of the same message and conversation, when it was asked already.
+        """
+        screening = self.screen(message, conversation) if screening is None else screening
         heard = conversation.hearing(screening.heard, message.now)
         try:
             turn = _Turning(self, message, heard, screening).turn()

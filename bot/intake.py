@@ -12,7 +12,7 @@ from bot.assistant import Assistant
 from bot.conversation import Conversation, Message, Reply
 from bot.logs import describe, log
 from bot.metrics import Metrics
-from bot.store import Arrival, ChatKey, Handled, Origin, Outgoing, Priority
+from bot.store import Arrival, ChatKey, Handled, Origin, Outgoing, Priority, Verdict
 from bot.turns import alarm_of
 
 MAX_CARDED: Final = 5_000
@@ -45,15 +45,16 @@ class Intake:
         for message, origin in zip(messages, origins, strict=True):
             key = (message.channel, message.chat)
             conversation = heard.get(key, Conversation())
-            level, card = None, None
+            level, card, verdict = None, None, None
             try:
                 screening = assistant.screen(message, conversation)
+                verdict = Verdict(screening, conversation.heard_lately(message.now), assistant.version)
                 heard[key] = conversation.hearing(screening.heard, message.now)
                 if level := alarm_of(screening):
                     card = assistant.card(screening)
             except Exception as error:
                 log().error("the screening at intake broke", error=describe(error))
-            screened.append(Screened(Arrival(message, origin, level), card))
+            screened.append(Screened(Arrival(message, origin, level, verdict), card))
         return screened
 
     async def send_cards(self, screened: Sequence["Screened"]) -> None:

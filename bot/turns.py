@@ -68,6 +68,16 @@ class Staff(Protocol):
     async def take(self, message: Message) -> Answered: ...
 
 
+def _still_true(
+    incoming: Incoming, message: Message, conversation: Conversation, assistant: Assistant
+) -> Screening | None:
+    """The screening at intake, if the same content would hear the same now: it costs as much as an answer."""
+    known = incoming.verdict
+    if known is None or known.version != assistant.version:
+        return None
+    return known.screening if known.heard == conversation.heard_lately(message.now) else None
+
+
 class Turns:
     def __init__(self, current: Callable[[], Assistant], metrics: Metrics, staff: Staff | None = None) -> None:
         self._current = current
@@ -87,14 +97,15 @@ class Turns:
         message = replace(incoming.message, now=datetime.now(UTC))
         if count > MAX_PER_MINUTE:
             return self._too_fast(assistant, replace(incoming, message=message), conversation, count)
+        screening = _still_true(incoming, message, conversation, assistant)
         await self._breathe()
         began = time.perf_counter()
         try:
             if assistant.is_slow and incoming.priority != Priority.EMERGENCY:
                 loop = asyncio.get_running_loop()
-                turn = await loop.run_in_executor(self._thinking, assistant.reply, message, conversation)
+                turn = await loop.run_in_executor(self._thinking, assistant.reply, message, conversation, screening)
             else:
-                turn = assistant.reply(message, conversation)
+                turn = assistant.reply(message, conversation, screening)
         except Exception as error:
             card = self._card(assistant, incoming, message, conversation)
             if card is None:

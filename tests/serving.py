@@ -82,12 +82,12 @@ class FakeAssistant:
     def fallback(self, message: Message) -> Reply:  # noqa: ARG002
         return said("I could not answer. Call 0123.")
 
-    def reply(self, message: Message, conversation: Conversation) -> Turn:
+    def reply(self, message: Message, conversation: Conversation, screening: Screening | None = None) -> Turn:
         time.sleep(self.seconds)
         if self.is_broken or "boom" in message.text:
             raise RuntimeError(f"secret words: {message.text}")
         self.asked.append(message.text)
-        screening = self.screen(message, conversation)
+        screening = self.screen(message, conversation) if screening is None else screening
         after = replace(conversation.hearing(screening.heard, message.now), misses=conversation.misses + 1)
         if screening.top:
             raised = replace(after, alarm=Alarm("chest", Level.EMERGENCY, message.now))

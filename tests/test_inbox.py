@@ -126,6 +126,25 @@ async def test_a_burst_is_heard_together_at_intake(tmp_path: Path) -> None:
         assert seen == [0, 1]
 
 
+async def test_what_was_screened_at_intake_is_screened_again_only_when_more_was_heard(tmp_path: Path) -> None:
+    screened: list[str] = []
+
+    class Listening(FakeAssistant):
+        def screen(self, message: Any, conversation: Conversation) -> Any:
+            screened.append(message.text)
+            return super().screen(message, conversation)
+
+    async with desk(tmp_path, Listening()) as at:
+        await at.inbox.accept([message("ice?")])
+        await at.answered(1)
+        assert screened == ["ice?"]
+        at.assistant.version = "v2"
+        at.inbox._intake._current = lambda: FakeAssistant()  # content was swapped after the intake
+        await at.inbox.accept([message("heat?", update_id="2")])
+        await at.answered(2)
+        assert screened == ["ice?", "heat?"]
+
+
 async def test_poison_is_set_aside_after_five_tries_and_the_rest_goes_on(tmp_path: Path) -> None:
     async with desk(tmp_path) as at:
         await at.inbox.accept([message("boom", update_id="1"), message("next", update_id="2")])
@@ -149,7 +168,9 @@ async def test_what_was_set_aside_is_answered_when_put_back(tmp_path: Path) -> N
         await at.inbox.accept([message("boom and ice")])
         await at.answered(1)
         at.assistant = type(
-            "Mended", (FakeAssistant,), {"reply": lambda s, m, c: super(type(s), s).reply(replace(m, text="mended"), c)}
+            "Mended",
+            (FakeAssistant,),
+            {"reply": lambda s, m, c, _: super(type(s), s).reply(replace(m, text="mended"), c)},
         )()
         assert retry(f"sqlite:///{tmp_path}/bot.db") == 1
         await at.inbox.recover()

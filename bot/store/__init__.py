@@ -24,7 +24,7 @@ from bot.store.records import MissedUtterance, SetAside
 from bot.store.schema import bring_up_to_date
 from bot.store.staff import Counts, StaffStore, read_counts
 from bot.store.tables import notes
-from bot.store.values import ChatKey, Handled, Incoming, Origin, Outgoing, Priority
+from bot.store.values import ChatKey, Handled, Incoming, Origin, Outgoing, Priority, Verdict
 from bot.store.writer import Writer, explain, open_engine
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Priority",
     "SetAside",
     "Store",
+    "Verdict",
     "counted",
     "database_path",
     "is_served",

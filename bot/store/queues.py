@@ -14,7 +14,7 @@ from bot.safety import Level
 from bot.store import records
 from bot.store.pseudonyms import Pseudonyms
 from bot.store.tables import CLINIC, State, conversations, inbox, outbox
-from bot.store.values import ChatKey, Handled, Incoming, Origin, Outgoing, Priority
+from bot.store.values import ChatKey, Handled, Incoming, Origin, Outgoing, Priority, Verdict
 
 Stored = TypeVar("Stored")
 
@@ -85,6 +85,7 @@ class Arrival:
     message: Message
     origin: Origin
     level: Level | None
+    verdict: Verdict | None = None
 
 
 def accept(connection: Connection, arrivals: Sequence[Arrival], now: float) -> list[Incoming | None]:
@@ -111,7 +112,13 @@ def accept(connection: Connection, arrivals: Sequence[Arrival], now: float) -> l
     for arrival in arrivals:
         row_id = ids.pop((arrival.message.channel, arrival.message.update_id), None)
         stored.append(
-            Incoming(id=row_id, message=arrival.message, origin=arrival.origin, priority=Priority.of(arrival.level))
+            Incoming(
+                id=row_id,
+                message=arrival.message,
+                origin=arrival.origin,
+                priority=Priority.of(arrival.level),
+                verdict=arrival.verdict,
+            )
             if row_id is not None
             else None
         )

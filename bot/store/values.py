@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from bot.conversation import Conversation, Message, Record, Reply
-from bot.safety import Level
+from bot.safety import Heard, Level, Screening
 
 ChatKey = tuple[str, str]  # channel, chat
 Origin = Mapping[str, str]  # what a channel needs to answer a message; comes back unchanged in Outgoing.origin
@@ -25,6 +25,15 @@ class Priority(IntEnum):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the screening at intake said: of which content, and beside which concepts heard before."""
+
+    screening: Screening
+    heard: tuple[Heard, ...]
+    version: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
     """A stored message that waits to be answered. ``attempts``: tries that failed by the message's own fault."""
@@ -35,6 +44,7 @@ class Incoming:
     priority: Priority = Priority.NORMAL
     attempts: int = 0
     is_recovered: bool = False
+    verdict: Verdict | None = None
 
     @property
     def key(self) -> ChatKey:
