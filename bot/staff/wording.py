@@ -89,7 +89,8 @@ def proposal(verdict: Verdict, step: int, shown: tuple[Block, ...] = (), *, repl
     last = Button("Throw away", f"s:{step}:x")
     if not verdict.is_good:
         return Reply((*blocks(refusal(verdict)), *shown), ((last,),), replaces=replaces)
-    note = f"{effects(verdict)}\n\n{NEEDS_REVIEWER}" if verdict.is_medical else effects(verdict)
+    note = f"Not live yet. This would change:\n{effects(verdict)}"
+    note += f"\n\n{NEEDS_REVIEWER}" if verdict.is_medical else ""
     go = Button("Put live", f"s:{step}:a")
     return Reply((*shown, *blocks(note)), ((go, last),), replaces=replaces)
 
