@@ -16,6 +16,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any, Self
+from urllib.parse import parse_qsl
 
 from aiohttp import ClientSession, ClientTimeout, web
 
@@ -297,8 +298,10 @@ class BotApi:
     async def _form(self, request: web.Request) -> dict[str, Any]:
         if request.content_type == "application/json":
             return dict(await request.json())
-        raw = dict(await request.post())
-        return {name: _parsed(str(value)) for name, value in raw.items()}
+        if request.content_type == "application/x-www-form-urlencoded":  # faster than aiohttp's own
+            raw = parse_qsl((await request.read()).decode(), keep_blank_values=True)
+            return {name: _parsed(value) for name, value in raw}
+        return {name: _parsed(str(value)) for name, value in (await request.post()).items()}
 
     async def _strike(self, request: web.Request, fault: Fault) -> web.StreamResponse:
         match fault.kind:
