@@ -15,6 +15,8 @@ from typing import NamedTuple
 from bot.safety.reading import COMMA, Reading
 
 LONGEST_GAP = 3
+# A concept met more often than this in one window (160 words) is repetition; the rest adds nothing but time.
+MOST_OCCURRENCES = 16
 _NUMBER = re.compile(r"#(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)$")
 _VOWELS = "aeiou"
 _NOT = frozenset({"not", "isnt", "wasnt"})  # "is not" reads as "isnt"
@@ -244,7 +246,9 @@ class Lexicon:
             mask |= 1 << index
             for node in nodes:
                 for concept in node.gives:
-                    found.setdefault(concept, []).append(Occurrence(start, index + 1, mask))
+                    known = found.setdefault(concept, [])
+                    if len(known) < MOST_OCCURRENCES:
+                        known.append(Occurrence(start, index + 1, mask))
 
     def _match(self, reading: Reading, pattern: _Pattern, found: Found) -> bool:
         first, *rest = pattern.elements
@@ -264,6 +268,7 @@ class Lexicon:
                     break
             if paths:
                 known = found.setdefault(pattern.gives, [])
-                known.extend(path for path in paths if path not in known)
+                if len(known) < MOST_OCCURRENCES:
+                    known.extend(path for path in paths if path not in known)
                 any_found = True
         return any_found

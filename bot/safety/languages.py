@@ -1,5 +1,6 @@
 """Messages in another script or language: told at once, and the worst signs heard in ten of them."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ from bot.content.red_flags import RedFlags
 from bot.safety.levels import Finding, Level
 from bot.text import is_other_script, normalize
 
+_WORD = re.compile(r"[^\W_]+")
 # A message is foreign when this share of its words, and at least this many, belong to one other language.
 FOREIGN_SHARE = 0.4
 FOREIGN_WORDS = 2
@@ -36,14 +38,17 @@ class LanguageScreen:
 
     def __init__(self, red_flags: RedFlags) -> None:
         self._levels = {rule.id: Level(rule.level) for rule in red_flags.rules}
-        self._words = {name: frozenset(_tokens(" ".join(at.words))) for name, at in red_flags.languages.items()}
+        self._languages_of: dict[str, list[str]] = {}
+        for name, language in red_flags.languages.items():
+            for word in dict.fromkeys(_tokens(" ".join(language.words))):
+                self._languages_of.setdefault(word, []).append(name)
         self._by_word: dict[str, list[_Sign]] = {}  # by their longest word: few are ever looked at
         self._unspaced: list[_Sign] = []
-        for language, known in red_flags.languages.items():
-            for rule, phrases in known.signs.items():
+        for name, language in red_flags.languages.items():
+            for rule, phrases in language.signs.items():
                 for phrase in phrases if rule in self._levels else ():
                     parts = tuple(" ".join(_tokens(part)) for part in phrase.split("…"))
-                    self._index(_Sign(rule, language, parts))
+                    self._index(_Sign(rule, name, parts))
 
     def _index(self, sign: _Sign) -> None:
         if all(part.isascii() for part in sign.parts):
@@ -52,9 +57,9 @@ class LanguageScreen:
         else:
             self._unspaced.append(sign)
 
-    def screen(self, text: str) -> tuple[bool, tuple[Finding, ...]]:
-        """Whether ``text`` is in a language the bot doesn't read, and the worst signs it names."""
-        typed = _tokens(text)
+    def screen(self, text: str, normal: str) -> tuple[bool, tuple[Finding, ...]]:
+        """Whether ``text`` (``normal``: normalised) is in a language the bot doesn't read, and the worst signs it names."""
+        typed = _WORD.findall(normal)
         spaced = " ".join(typed)
         findings: dict[str, Finding] = {}
         for sign in self._possible(typed, spaced):
@@ -71,13 +76,13 @@ class LanguageScreen:
 
     def _is_other_language(self, typed: list[str]) -> bool:
         start = typed[:MOST_WORDS]
-        return any(
-            (count := sum(word in known for word in start)) >= FOREIGN_WORDS and count >= FOREIGN_SHARE * len(start)
-            for known in self._words.values()
-        )
+        counts: dict[str, int] = {}
+        for word in start:
+            for language in self._languages_of.get(word, ()):
+                counts[language] = counts.get(language, 0) + 1
+        return max(counts.values(), default=0) >= max(FOREIGN_WORDS, FOREIGN_SHARE * len(start))
 
 
 def _tokens(text: str) -> list[str]:
     """``text`` in words with every accent off, so that people who type without accents are understood."""
-    bare = "".join(char if char.isalnum() or not char.isascii() else " " for char in normalize(text))
-    return bare.replace("đ", "d").split()
+    return _WORD.findall(normalize(text))

@@ -1,165 +1,215 @@
 """Learns the second listener from the content's own lines. Slow (seconds), deterministic, apart from serving."""
 
 import hashlib
-import io
-import os
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bot import text, vocabulary
 from bot.content import Content
 from bot.content.red_flags import HARMLESS
-from bot.safety.listener import NARROW, WIDTH, Floats, Indices, Listener
+from bot.learning import logistic
+from bot.learning.storing import keep_newest, load_arrays, save_arrays
+from bot.safety.listener import Listener, weighed
 from bot.safety.screening import Screener
+from bot.safety.traits import BLOCKS, WIDTH, Traits
 
-STEPS = 120
-PENALTY = 0.002
-FOLDS = 4
-# Shares of harmless lines that the listener may ask about, and raise wrongly, when judged on lines it has not seen.
-ASK_SHARE = 0.06
-RAISE_SHARE = 0.01
-NONE = "none"
+# Weight of half the squared norm against the summed loss of lines of weight 1; steps of the solver. More of either
+# gained nothing (cross-validation over writers).
+PENALTY = 0.1
+STEPS = 25
+# Lines from real speech teach more than the orderly phrasings of the FAQ, of which there are many.
+OVERHEARD_WEIGHT, FAQ_WEIGHT, OTHER_WEIGHT = 2.0, 0.5, 0.3
+# Below this many lines of either kind there is nothing to learn: the rules stand alone.
+FEWEST_LINES = 100
+SMOOTHING = 0.1
+KEPT = 4
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A message to learn from: its rule or ``harmless``, its weight, and who wrote it (for cross-validation)."""
+
+    text: str
+    rule: str
+    weight: float = 1.0
+    writer: str = ""
 
 
 def listening(content: Content, cache_dir: Path | None = None) -> Screener:
-    """The screener of ``content`` with its second listener, or without it where that can't be had."""
+    """The screener of ``content`` with its second listener, or without it (and degraded) where that fails."""
     screener = Screener(content.red_flags)
     try:
         listener = learned(content, screener, cache_dir)
     except Exception:  # a broken listener must not take the rules with it
-        return screener
+        return screener.without_listener()
     return screener.with_listener(listener) if listener else screener
 
 
 def learned(content: Content, screener: Screener, cache_dir: Path | None = None) -> Listener | None:
-    """The listener for ``content``, from ``cache_dir`` if kept there; None if there are no lines to learn from."""
+    """The listener for ``content``, from ``cache_dir`` if kept there; None if there are too few lines."""
     lines = lines_of(content)
-    levels = {rule.id: rule.level for rule in content.red_flags.rules}
-    rules = tuple(rule for rule, level in levels.items() if level != "soon")
-    if sum(rule in rules for _, rule in lines) < FOLDS or all(rule in rules for _, rule in lines):
+    rules = tuple(rule.id for rule in content.red_flags.rules if rule.level != "soon")
+    alarming = sum(line.rule != HARMLESS for line in lines)
+    if min(alarming, len(lines) - alarming) < FEWEST_LINES:
         return None
-    path = cache_dir / f"listener-{_fingerprint(content, lines)}.npz" if cache_dir else None
-    if path and (kept := _load(path, rules)):
+    emergencies = np.array([rule.level == "emergency" for rule in content.red_flags.rules if rule.level != "soon"])
+    path = cache_dir / f"listener-{fingerprint(content, lines)}.npz" if cache_dir else None
+    if path and (kept := load(path, rules, emergencies)):
         return kept
-    examples = [(screener.features(text), rule) for text, rule in lines if rule == NONE or rule in rules]
-    listener = learn([(row, rule) for row, rule in examples if len(row)], rules)
-    if path:
-        _save(path, listener)
+    listener = learn([screener.traits(line.text) for line in lines], lines, rules, emergencies)
+    if path and cache_dir:
+        save(path, listener)
+        keep_newest(cache_dir, "listener-*.npz", KEPT)
     return listener
 
 
-def lines_of(content: Content) -> list[tuple[str, str]]:
-    """(text, rule or "none") of every line that the listener learns from."""
-    lines = [(text, rule.id) for rule in content.red_flags.rules for text in rule.must_fire]
-    lines += [(text, NONE) for rule in content.red_flags.rules for text in rule.must_not_fire]
-    lines += [(text, NONE) for entry in content.entries.values() for text in entry.phrasings]
-    for overheard in content.overheard.values():
-        for rule, texts in overheard.root.items():
-            lines += [(text, NONE if rule == HARMLESS else rule) for text in texts]
-    return list(dict.fromkeys(lines))
+def lines_of(content: Content) -> list[Line]:
+    """Every line that the listener learns from, each text once; those of `soon` rules say neither and are left out."""
+    soon = {rule.id for rule in content.red_flags.rules if rule.level == "soon"}
+    lines = [
+        Line(message, rule, OVERHEARD_WEIGHT, name.rsplit("/", 1)[-1].removesuffix(".yaml"))
+        for name, overheard in content.overheard.items()
+        for rule, messages in overheard.root.items()
+        for message in messages
+    ]
+    for rule in content.red_flags.rules:
+        lines += [Line(message, rule.id, 1, "rules") for message in rule.must_fire]
+        lines += [Line(message, HARMLESS, OVERHEARD_WEIGHT, "rules") for message in rule.must_not_fire]
+    for entry in content.entries.values():
+        lines += [Line(message, HARMLESS, FAQ_WEIGHT, "faq") for message in entry.phrasings]
+    for tests in content.utterances:
+        lines += [Line(message, HARMLESS, FAQ_WEIGHT, "faq") for message in tests.utterances]
+    for talk in content.small_talk.values():
+        lines += [Line(message, HARMLESS, OTHER_WEIGHT, "other") for message in talk.phrasings]
+    lines += [Line(message, HARMLESS, OTHER_WEIGHT, "other") for message in content.out_of_scope]
+    unique = {line.text: line for line in reversed(lines) if line.rule not in soon}
+    return list(reversed(unique.values()))
 
 
-def learn(examples: Sequence[tuple[Indices, str]], rules: tuple[str, ...]) -> Listener:
-    """A listener from (features, rule) pairs; "none" as rule says harmless."""
-    rows = [row for row, _ in examples]
-    target = np.array([rule != NONE for _, rule in examples], np.float64)
-    fold = np.arange(len(rows)) % FOLDS
-    unseen = np.zeros(len(rows))
-    for held_out in range(FOLDS):
-        inside = np.flatnonzero(fold != held_out)
-        weights = _fit([rows[i] for i in inside], target[inside])
-        for i in np.flatnonzero(fold == held_out):
-            unseen[i] = _logit(weights, rows[i])
-    harmless = np.sort(unseen[target == 0])
-    weights = _fit(rows, target)
+def learn(
+    heard: Sequence[Traits], lines: Sequence[Line], rules: tuple[str, ...], emergencies: NDArray[np.bool_]
+) -> Listener:
+    """A listener from the traits of ``lines``. ``emergencies`` says by rule whether it is one."""
+    rarity = _rarity(heard)
+    levels = dict(zip(rules, emergencies.tolist(), strict=True))
+    is_alarm = np.array([line.rule in levels for line in lines])
+    weight = np.array([line.weight for line in lines])
+    alarm, constant = _fit(heard, rarity, is_alarm, weight)
+    alarming = np.flatnonzero(is_alarm)
+    is_emergency = np.array([levels[lines[at].rule] for at in alarming])
+    chosen = [heard[at] for at in alarming]
+    if is_emergency.all() or not is_emergency.any():
+        emergency, second = np.zeros(WIDTH), 30.0 if is_emergency.all() else -30.0
+    else:
+        emergency, second = _fit(chosen, rarity, is_emergency, weight[alarming])
+    slots, by_rule = _by_rule(chosen, [lines[at].rule for at in alarming], rules, rarity)
     return Listener(
-        weights.astype(np.float32),
-        _by_rule(examples, rules),
-        rules,
-        _certainty(_quantile(harmless, 1 - ASK_SHARE)),
-        _certainty(_quantile(harmless, 1 - RAISE_SHARE)),
-    )
+        rarity, alarm.astype(np.float16), emergency.astype(np.float16), (constant, second), slots, by_rule, rules,
+        emergencies,
+    )  # fmt: skip
 
 
-def _fit(rows: Sequence[Indices], target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Logistic regression over binary features, each row scaled to length 1; full-batch AdaGrad."""
-    lengths = np.array([len(row) for row in rows])
-    flat = np.concatenate(rows)
-    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    scale = 1 / np.sqrt(lengths)
-    weights = np.zeros(WIDTH + 1)
-    squares = np.full(WIDTH + 1, 1e-8)
-    for _ in range(STEPS):
-        logits = np.add.reduceat(weights[flat], starts) * scale + weights[WIDTH]
-        error = (1 / (1 + np.exp(-np.clip(logits, -30, 30))) - target) / len(rows)
-        slope = np.empty(WIDTH + 1)
-        slope[:WIDTH] = (
-            np.bincount(flat, np.repeat(error * scale, lengths), WIDTH) + PENALTY / len(rows) * weights[:WIDTH]
-        )
-        slope[WIDTH] = error.sum()
-        squares += slope**2
-        weights -= 0.5 * slope / np.sqrt(squares)
-    return weights
+def _rarity(heard: Sequence[Traits]) -> NDArray[np.float16]:
+    """Inverse document frequency by place; 0 where a trait stands in too few lines to count."""
+    rarity = np.zeros(WIDTH, np.float16)
+    for block, (_, fewest) in enumerate(BLOCKS.values()):
+        seen = np.bincount(np.concatenate([one.blocks[block] for one in heard]), minlength=WIDTH)
+        counts = seen >= fewest
+        rarity[counts] = np.log((1 + len(heard)) / (1 + seen[counts])) + 1
+    return rarity
 
 
-def _logit(weights: NDArray[np.float64], row: Indices) -> float:
-    return float(weights[row].sum() / max(len(row), 1) ** 0.5 + weights[WIDTH])
+def _fit(
+    heard: Sequence[Traits], rarity: NDArray[np.float16], is_so: NDArray[np.bool_], weight: Doubles
+) -> tuple[Doubles, float]:
+    """Logistic regression, both kinds weighing the same in all; weights by place and the constant."""
+    pairs = [weighed(one, rarity) for one in heard]
+    lengths = np.array([len(places) for places, _ in pairs])
+    flat = np.concatenate([places for places, _ in pairs])
+    values = np.concatenate([values for _, values in pairs])
+    counts = values > 0
+    row = np.repeat(np.arange(len(heard)), lengths)[counts]
+    columns, at = np.unique(flat[counts], return_inverse=True)
+    values = values[counts]
+    share = weight * np.where(is_so, 0.5 / weight[is_so].sum(), 0.5 / weight[~is_so].sum()) * len(heard)
+    size, sign = len(columns), np.where(is_so, 1.0, -1.0)
+
+    def loss(point: Doubles) -> tuple[float, Doubles]:
+        weights = point[:size].astype(np.float32)
+        margin = sign * (np.bincount(row, values * weights[at], len(heard)) + point[size])
+        signal = -sign * share / (1 + np.exp(np.clip(margin, -50, 50)))
+        slope = np.empty(size + 1)
+        slope[:size] = np.bincount(at, values * signal.astype(np.float32)[row], size) + PENALTY * point[:size]
+        slope[size] = signal.sum()
+        value = float(share @ np.logaddexp(0, -margin)) + 0.5 * PENALTY * float(point[:size] @ point[:size])
+        return value, slope
+
+    point = logistic.minimize(loss, np.zeros(size + 1), STEPS)
+    result = np.zeros(WIDTH)
+    result[columns] = point[:size]
+    return result, float(point[size])
 
 
-def _by_rule(examples: Sequence[tuple[Indices, str]], rules: tuple[str, ...]) -> Floats:
-    """How much more often a feature stands in lines of a rule than in lines of all rules, as logarithm."""
-    counts = np.full((NARROW, len(rules)), 0.1)
-    number = {rule: i for i, rule in enumerate(rules)}
-    for row, rule in examples:
-        if rule in number:
-            np.add.at(counts, (row & (NARROW - 1), number[rule]), 1)
-    shares = counts / counts.sum(axis=0)
-    result: Floats = np.log(shares / shares.mean(axis=1, keepdims=True)).astype(np.float32)
-    return result
+def _by_rule(
+    heard: Sequence[Traits], own: Sequence[str], rules: tuple[str, ...], rarity: NDArray[np.float16]
+) -> tuple[NDArray[np.int32], NDArray[np.float16]]:
+    """By word and concept, how much more often it stands in lines of a rule than in lines of all rules (logarithm)."""
+    number = {rule: at for at, rule in enumerate(rules)}
+    known = [np.concatenate((one.blocks[0], one.blocks[2])) for one in heard]
+    flat = np.concatenate(known)
+    rule = np.repeat([number[name] for name in own], [len(one) for one in known])
+    counts = rarity[flat] > 0
+    slots, at = np.unique(flat[counts], return_inverse=True)
+    seen = np.bincount(at * len(rules) + rule[counts], minlength=len(slots) * len(rules)).reshape(-1, len(rules))
+    shares = (seen + SMOOTHING) / (seen.sum(axis=0) + SMOOTHING * len(slots))
+    return slots.astype(np.int32), np.log(shares / shares.mean(axis=1, keepdims=True)).astype(np.float16)
 
 
-def _quantile(ordered: NDArray[np.float64], share: float) -> float:
-    return float(ordered[min(int(share * len(ordered)), len(ordered) - 1)])
-
-
-def _certainty(logit: float) -> float:
-    return float(1 / (1 + np.exp(-logit)))
-
-
-def _fingerprint(content: Content, lines: Sequence[tuple[str, str]]) -> str:
+def fingerprint(content: Content, lines: Sequence[Line]) -> str:
+    """16 hex digits that change with anything that is learned from, and with the code that learns."""
     digest = hashlib.sha256(content.red_flags.model_dump_json().encode())
-    digest.update("\n".join(f"{rule} {text}" for text, rule in lines).encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    digest.update("\n".join(f"{line.rule} {line.weight} {line.text}" for line in lines).encode())
+    shared = (Path(str(module.__file__)) for module in (text, vocabulary, logistic))
+    for path in sorted([*Path(__file__).parent.glob("*.py"), *shared]):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _save(path: Path, listener: Listener) -> None:
-    arrays: Mapping[str, NDArray[np.float32]] = {
-        "weights": listener.weights,
-        "by_rule": listener.by_rule,
-        "at": np.array([listener.ask_at, listener.raise_at], np.float32),
-    }
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(buffer.getbuffer())
-        part.replace(path)
-    except OSError:
-        return  # a cache only: next time it is learned again
+def save(path: Path, listener: Listener) -> bool:
+    """Keeps ``listener`` in ``path``, only the places that were learned; False if that can't be written."""
+    places = np.flatnonzero(listener.rarity).astype(np.int32)
+    return save_arrays(
+        path,
+        {
+            "places": places,
+            "rarity": listener.rarity[places],
+            "alarm": listener.alarm[places],
+            "emergency": listener.emergency[places],
+            "constants": np.array(listener.constants),
+            "slots": listener.slots,
+            "by_rule": listener.by_rule,
+        },
+    )
 
 
-def _load(path: Path, rules: tuple[str, ...]) -> Listener | None:
+def load(path: Path, rules: tuple[str, ...], emergencies: NDArray[np.bool_]) -> Listener | None:
+    """The listener kept in ``path``, or None if there is none that can be read and fits ``rules``."""
+    kept = load_arrays(path)
     try:
-        with np.load(path, allow_pickle=False) as kept:
-            weights, by_rule, at = kept["weights"], kept["by_rule"], kept["at"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        if kept is None or kept["by_rule"].shape != (len(kept["slots"]), len(rules)) or kept["constants"].shape != (2,):
+            return None
+        tables = [np.zeros(WIDTH, np.float16) for _ in range(3)]
+        for table, name in zip(tables, ("rarity", "alarm", "emergency"), strict=True):
+            if kept[name].dtype != np.float16 or not np.isfinite(kept[name]).all():
+                return None
+            table[kept["places"]] = kept[name]
+        first, second = kept["constants"].tolist()
+    except (KeyError, ValueError, IndexError):
         return None
-    if weights.shape != (WIDTH + 1,) or by_rule.shape != (NARROW, len(rules)) or at.shape != (2,):
-        return None
-    return Listener(weights, by_rule, rules, float(at[0]), float(at[1]))
+    return Listener(*tables, (first, second), kept["slots"], kept["by_rule"], rules, emergencies)

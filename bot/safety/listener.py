@@ -1,31 +1,33 @@
 """A second listener, learned from lines: it hears what no rule foresaw.
 
 It may only raise, never lower: to a question (``CHECK``), or to the level of the rule where it is very sure. Screening
-works without it. What it learns from is content (red-flags.yaml, overheard.yaml, the entries); ``learning`` does that.
+works without it. What it learns from is content (red-flags.yaml, overheard/, the entries); ``learning`` does that.
 """
 
-import zlib
-from collections.abc import Iterable, Sequence
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.safety.concepts import Found, Lexicon
-from bot.safety.reading import COMMA, Reading
+from bot.safety.traits import BLOCKS, Traits
 
-WIDTH = 1 << 16  # features are hashed into this many places
-NARROW = 1 << 13  # … and into this many for the question which rule it is
-MOST_WORDS = 160
-LONGEST_WORD = 14
+# Logits from which it asks, raises, and raises where the rules would have asked; those from which of two levels it
+# takes the lower. From cross-validation over writers (benchmarks/listening.py, docs/rounds.md).
+ASK_AT = -0.6
+RAISE_AT = 1.8
+RAISE_CHECK_AT = 1.0
+URGENT_BELOW = -1.0
+MOST_CERTAIN = 30.0  # logit
 
+Halves = NDArray[np.float16]
 Floats = NDArray[np.float32]
-Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """How sure the listener is that ``rule`` was met (0..1), and what that is worth."""
+    """How sure the listener is (0..1) that ``rule`` was met, and what that is worth."""
 
     rule: str
     certainty: float
@@ -33,45 +35,64 @@ class Opinion:
     raises: bool
 
 
+QUIET = Opinion("", 0.0, False, False)
+
+
 @dataclass(frozen=True, eq=False)
 class Listener:
-    """Learned weights. ``ask_at`` and ``raise_at`` are the certainties from which it asks, and raises."""
+    """Learned weights, by place of a trait. A place with ``rarity`` 0 was never learned.
 
-    weights: Floats  # WIDTH + 1, the last for the constant
-    by_rule: Floats  # NARROW × number of rules
+    ``alarm`` says red flag or harmless, ``emergency`` says emergency or only urgent; ``constants`` belong to both.
+    ``by_rule`` (one row for each place in ``slots`` that it knows, plus an empty last one) tells the rules apart.
+    """
+
+    rarity: Halves
+    alarm: Halves
+    emergency: Halves
+    constants: tuple[float, float]
+    slots: NDArray[np.int32]
+    by_rule: Halves
     rules: tuple[str, ...]
-    ask_at: float
-    raise_at: float
+    emergencies: NDArray[np.bool_]
 
-    def hear(self, features: Indices) -> Opinion:
-        """The opinion on a message of these features."""
-        share = 1 / max(len(features), 1) ** 0.5
-        logit = float(self.weights[features].sum()) * share + float(self.weights[WIDTH])
-        certainty = float(1 / (1 + np.exp(-max(min(logit, 30.0), -30.0))))
-        if certainty < self.ask_at:
-            return Opinion("", certainty, False, False)
-        likely = self.by_rule[features & (NARROW - 1)].sum(axis=0)
-        return Opinion(self.rules[int(likely.argmax())], certainty, True, certainty >= self.raise_at)
+    def hear(self, heard: Traits, is_asking: bool = False) -> Opinion:
+        """The opinion on a message of these traits; ``is_asking``: a rule has met a sign that is not clear."""
+        logit, places, values = self.alarm_logit(heard)
+        asks = logit >= ASK_AT
+        raises = logit >= (RAISE_CHECK_AT if is_asking else RAISE_AT)
+        if not (asks or raises):
+            return QUIET
+        rule = self._rule(heard, places, values)
+        return Opinion(rule, certainty(logit), True, raises)
 
+    def alarm_logit(self, heard: Traits) -> tuple[float, NDArray[np.int32], Floats]:
+        """How sure that it is a red flag, as logit; with the places and values of the traits that count."""
+        places, values = weighed(heard, self.rarity)
+        return float(values @ self.alarm[places].astype(np.float32)) + self.constants[0], places, values
 
-def features(reading: Reading, found: Found, lexicon: Lexicon, blocked: Iterable[str]) -> Indices:
-    """What the listener goes by: words, pairs of words, pieces of words, concepts, and what the rules found blocked."""
-    words = reading.words[:MOST_WORDS]
-    names = [f"w {word}" for word in words]
-    names += [f"p {first} {second}" for first, second in _neighbours(reading, words)]
-    for word in set(words):
-        if 4 <= len(word) <= LONGEST_WORD:
-            framed = f"<{word}>"
-            names += [f"c {framed[i : i + 4]}" for i in range(len(framed) - 3)]
-    concepts = [name for concept in found if (name := lexicon.names[concept])[0] != '"']
-    names += [f"k {name}" for name in concepts]
-    names += [f"b {reason.split(':', 1)[0]} {reason.rsplit('(', 1)[-1]}" for reason in blocked]
-    return np.unique(np.array([zlib.crc32(name.encode()) & (WIDTH - 1) for name in names], np.int64))
+    def _rule(self, heard: Traits, places: NDArray[np.int32], values: Floats) -> str:
+        is_urgent = float(values @ self.emergency[places].astype(np.float32)) + self.constants[1] < URGENT_BELOW
+        known = np.concatenate((heard.blocks[0], heard.blocks[2]))
+        at = np.minimum(np.searchsorted(self.slots, known), len(self.slots) - 1)
+        likely = self.by_rule[at[self.slots[at] == known]].astype(np.float32).sum(axis=0)
+        fits = self.emergencies != is_urgent
+        return self.rules[int(np.where(fits if fits.any() else True, likely, -np.inf).argmax())]
 
 
-def _neighbours(reading: Reading, words: Sequence[str]) -> Iterable[tuple[str, str]]:
-    for index in range(1, len(words)):
-        if reading.breaks[index] <= COMMA:
-            yield words[index - 1], words[index]
-            if index >= 2 and reading.breaks[index - 1] <= COMMA:
-                yield words[index - 2], "_ " + words[index]
+def weighed(heard: Traits, rarity: NDArray[Any]) -> tuple[NDArray[np.int32], Floats]:
+    """The places that count and their values: each block by rarity (idf), of the block's own length."""
+    places, values = [], []
+    for block, (weight, _) in zip(heard.blocks, BLOCKS.values(), strict=True):
+        value = rarity[block].astype(np.float32)
+        length = float(value @ value)
+        if length > 0:
+            places.append(block)
+            values.append(value * np.float32(weight / math.sqrt(length)))
+    if not places:
+        return np.zeros(0, np.int32), np.zeros(0, np.float32)
+    return np.concatenate(places), np.concatenate(values)
+
+
+def certainty(logit: float) -> float:
+    """A logit as probability."""
+    return 1 / (1 + math.exp(-max(min(logit, MOST_CERTAIN), -MOST_CERTAIN)))

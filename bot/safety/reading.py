@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.text import normalize
 
 # How strongly the text breaks before a word. Distances between signs are counted in words; a break counts as several.
 NONE, COMMA, STOP, QUESTION = range(4)
 _PLACES = (1, 2, 4, 6)
+LONG_ENOUGH = 60  # words, before repetition is left out
+RECENT = 16
 
 _PIECE = re.compile(r"\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)*|\.{2,}|[.!;\n…]+|\?[?!.]*|[,:()–—/&+\"]|-+")
 _SHORTHAND = {
@@ -62,9 +63,8 @@ class Reading:
         return " ".join(word for index, word in enumerate(self.words) if mask >> index & 1)
 
 
-def read(text: str, spelling: Spelling, fillers: Fillers, same: Mapping[str, str]) -> Reading:
-    """``text`` as a ``Reading``; ``same`` leads variants to one form (``im`` to ``i``). Linear in the text's length."""
-    normal = normalize(text)
+def read(normal: str, spelling: Spelling, fillers: Fillers, same: Mapping[str, str]) -> Reading:
+    """A normalised text as a ``Reading``; ``same`` leads variants to one form (``im`` to ``i``). Takes linear time."""
     if any(char.isdigit() for char in normal):
         normal = _SHORTHAND_AT.sub(lambda match: _SHORTHAND[match.group()], normal)
     reading = Reading([], [], [], [], [], [], [])
@@ -143,7 +143,7 @@ class _Writer:
                 return
         if word in self._fillers.owners:
             self._owned = word
-        if word in self._fillers.silent:
+        if word in self._fillers.silent or self._is_repetition(word):
             return
         self._place += _PLACES[self._break]
         to.words.append(word)
@@ -153,6 +153,11 @@ class _Writer:
         to.owned.append(self._owned)
         to.sentences.append(self._sentence)
         self._break, self._owned = NONE, ""
+
+    def _is_repetition(self, word: str) -> bool:
+        """Whether ``word`` has just stood there again and again ("🦵🦵🦵🦵 …"), so that once more says nothing new."""
+        words = self._to.words
+        return len(words) >= LONG_ENOUGH and words[-RECENT:].count(word) >= RECENT // 4
 
     def finish(self) -> None:
         self._to.asks.extend([False] * (self._sentence + 1 - len(self._to.asks)))

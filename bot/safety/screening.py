@@ -8,16 +8,20 @@ from bot.content.red_flags import RedFlags
 from bot.safety.concepts import Found, Lexicon, Occurrence
 from bot.safety.languages import LanguageScreen
 from bot.safety.levels import Finding, Heard, Level, Screening
-from bot.safety.listener import Indices, Listener, features
+from bot.safety.listener import Listener
 from bot.safety.reading import Fillers, Reading, read
 from bot.safety.rules import MESSAGE_SPAN, Combination, CompiledRule, RuleBook, compile_rule
 from bot.safety.scope import CUES, Match, MessageScope, ScopeWords
 from bot.safety.spelling import Speller
+from bot.safety.traits import Traits, traits
+from bot.text import normalize
 
 MOST_CHARACTERS = 4096  # Telegram's own limit; longer text is screened in pieces of this size
 WINDOW = 160  # words read at once
 OVERLAP = 40
 MOST_BLOCKED_TOLD = 20
+MOST_HEARD = 4  # places of one concept that are weighed before it is kept
+_HEARD_HEEDS = ("denied", "asked", "supposed", "told", "past")
 
 
 class Screener:
@@ -46,6 +50,7 @@ class Screener:
         self._heard = self._concepts_worth_keeping()
         self._levels = {rule.id: rule.level for rule in self._book.rules}
         self._listener: Listener | None = None
+        self._lacks_listener = False
 
     def with_listener(self, listener: Listener) -> Self:
         """This screener with a second listener, which may only raise what the rules found."""
@@ -53,12 +58,17 @@ class Screener:
         both._listener = listener
         return both
 
-    def features(self, text: str) -> Indices:
+    def without_listener(self) -> Self:
+        """This screener where its second listener should be there but is not: every screening is degraded."""
+        alone = copy(self)
+        alone._listener, alone._lacks_listener = None, True
+        return alone
+
+    def traits(self, text: str) -> Traits:
         """What the second listener goes by in ``text``."""
         reading = next(iter(_windows(read(text[:MOST_CHARACTERS], self._speller, self._fillers, self._same))))
         found = self._lexicon.find(reading)
-        scope = MessageScope(self._scope_words, reading, found)
-        return features(reading, found, self._lexicon, self._screen_window(reading, (), found, scope).blocked)
+        return traits(reading, found, MessageScope(self._scope_words, reading, found), self._lexicon)
 
     def find_red_flag(self, utterance: str, earlier: Sequence[Heard] = ()) -> Screening:
         """Red flags in ``utterance``, read together with what was heard in the last hour. Never raises."""
@@ -69,15 +79,16 @@ class Screener:
         return result
 
     def _screen(self, text: str, earlier: Sequence[Heard]) -> Screening:
-        foreign, is_degraded = False, False
+        normal, foreign, is_degraded = text.lower(), False, False
         found_abroad: tuple[Finding, ...] = ()
         try:
-            foreign, found_abroad = self._languages.screen(text)
+            normal = normalize(text)
+            foreign, found_abroad = self._languages.screen(text, normal)
         except Exception:
             is_degraded = True
         result = Screening(findings=found_abroad, is_foreign=foreign, is_degraded=is_degraded)
         try:
-            reading = read(text, self._speller, self._fillers, self._same)
+            reading = read(normal, self._speller, self._fillers, self._same)
         except Exception:
             return _joined(result, Screening(is_degraded=True))
         for window in _windows(reading):
@@ -89,22 +100,26 @@ class Screener:
                 continue
             screening = self._screen_window(window, earlier, found, scope)
             result = _joined(result, screening)
-            result = _joined(result, self._listen(window, found, screening))
+            result = _joined(result, self._listen(window, found, scope, screening))
         return result
 
-    def _listen(self, reading: Reading, found: Found, screening: Screening) -> Screening:
+    def _listen(self, reading: Reading, found: Found, scope: MessageScope, screening: Screening) -> Screening:
         """What the second listener adds; nothing where the rules have raised an alarm."""
+        if self._listener is None:
+            return Screening(is_degraded=self._lacks_listener)
         top = screening.top
-        if self._listener is None or (top and top.level.rank >= Level.URGENT.rank):
+        if top and top.level.rank >= Level.URGENT.rank:
             return Screening()
         try:
-            opinion = self._listener.hear(features(reading, found, self._lexicon, screening.blocked))
+            heard = traits(reading, found, scope, self._lexicon)
+            opinion = self._listener.hear(heard, is_asking=top is not None and top.level is Level.CHECK)
         except Exception:
             return Screening(is_degraded=True)
         if not opinion.asks:
             return Screening()
         level = self._levels[opinion.rule] if opinion.raises else Level.CHECK
-        return Screening((Finding(level, opinion.rule, (f"second listener, {opinion.certainty:.2f} sure",)),))
+        evidence = f"second listener: sounds like {opinion.rule} ({opinion.certainty:.2f})"
+        return Screening((Finding(level, opinion.rule, (evidence,)),))
 
     def _screen_window(
         self, reading: Reading, earlier: Sequence[Heard], found: Found, scope: MessageScope
@@ -127,7 +142,7 @@ class Screener:
             if finding:
                 findings.append((rule.order, finding))
         findings.sort(key=lambda pair: (-pair[1].level.rank, pair[0]))
-        heard = self._hear(reading, found, scope)
+        heard = self._hear(found, scope)
         return Screening(
             tuple(finding for _, finding in findings),
             tuple(blocked[:MOST_BLOCKED_TOLD]),
@@ -207,27 +222,31 @@ class Screener:
             for concept in combination.concepts
         )
 
-    def _hear(self, reading: Reading, found: Found, scope: MessageScope) -> tuple[Heard, ...]:
+    def _hear(self, found: Found, scope: MessageScope) -> tuple[Heard, ...]:
+        reasons: dict[Occurrence, str] = {}  # many concepts stand on the same words
         heard = []
         for concept in sorted(self._heard & found.keys()):
             name = self._lexicon.names[concept]
             if name.startswith('"'):
                 continue
-            reasons = set()
-            for occurrence in found[concept][:4]:
-                try:
-                    reasons.add(
-                        scope.why_blocked(_alone(occurrence), ("denied", "asked", "supposed", "told", "past"), ())
-                    )
-                except Exception:
-                    reasons.add("")
-            if "" in reasons:
+            met = set()
+            for occurrence in found[concept][:MOST_HEARD]:
+                if occurrence not in reasons:
+                    reasons[occurrence] = self._reason(occurrence, scope)
+                met.add(reasons[occurrence])
+            if "" in met:
                 heard.append(Heard(name, "said"))
-            elif "denied" in reasons:
+            elif "denied" in met:
                 heard.append(Heard(name, "denied"))
-            elif "past and over" in reasons:
+            elif "past and over" in met:
                 heard.append(Heard(name, "said", "past"))
         return tuple(heard)
+
+    def _reason(self, occurrence: Occurrence, scope: MessageScope) -> str:
+        try:
+            return scope.why_blocked(_alone(occurrence), _HEARD_HEEDS, ())
+        except Exception:
+            return ""
 
     def _counts(self, kept: Heard) -> bool:
         return kept.polarity == "said" and kept.time == "now" and kept.concept in self._lexicon.names

@@ -39,7 +39,8 @@ class Speller:
         self._real = (frozenset(real) | english_words()) - self._known
         self._pieces = self._known | frozenset(real) | frozenset(joints)
         self._by_deletion: dict[str, list[str]] = {}
-        for word in sorted(self._known):
+        spelled = {*base, *(self._known & english_words())} if base else self._known  # no slip leads to "lightheadeded"
+        for word in sorted(spelled):
             if SHORTEST_SWAPPED <= len(word) <= LONGEST and word.isalpha():
                 for shorter in _deletions(word, 2 if len(word) >= SHORTEST_TWO_SLIPS and word in base else 1):
                     self._by_deletion.setdefault(shorter, []).append(word)
