@@ -10,7 +10,14 @@ import pytest
 from bot.content import Content, Entry, Lexicon, SmallTalk
 from bot.matching import Confidence, Matcher, build, weights
 from bot.matching.concepts import ConceptFinder, stems_of
-from bot.matching.confidence import ANSWER_FROM, SUGGEST_FROM, confidence
+from bot.matching.confidence import (
+    FALSE_ANSWERS,
+    MOST_SURE,
+    SUGGEST_FROM,
+    WITHOUT_EXAMPLES,
+    answer_from,
+    confidence,
+)  # fmt: skip
 from bot.matching.model import fingerprint, load, save
 
 PHRASINGS = {
@@ -109,9 +116,25 @@ def test_small_talk_is_told_from_questions(matcher):
 
 
 def test_confidence_has_three_levels():
-    assert confidence(ANSWER_FROM) is Confidence.HIGH
-    assert confidence(ANSWER_FROM - 1e-6) is Confidence.MEDIUM
-    assert confidence(SUGGEST_FROM - 1e-6) is Confidence.LOW
+    assert confidence(0.7, answer_from=0.7) is Confidence.HIGH
+    assert confidence(0.699, answer_from=0.7) is Confidence.MEDIUM
+    assert confidence(SUGGEST_FROM - 1e-6, answer_from=0.7) is Confidence.LOW
+
+
+def test_answers_begin_where_few_of_what_is_out_of_scope_would_be_answered():
+    best = np.linspace(0, 0.72, 201)
+    held_out = np.stack([best, 1 - best], axis=1).astype(np.float32)
+    least = answer_from(held_out, np.ones(201, np.int64), entries=1)
+    assert (best >= least).mean() == pytest.approx(FALSE_ANSWERS, abs=0.01)
+    assert answer_from(held_out, np.zeros(201, np.int64), entries=1) == WITHOUT_EXAMPLES
+    assert answer_from(np.eye(2, dtype=np.float32)[[0] * 9], np.ones(9, np.int64), entries=1) == MOST_SURE
+
+
+def test_what_a_word_asks_for_by_itself_is_learned():
+    """Entries that the content does not have are passed over."""
+    lexicon = Lexicon(alone={"parking": ("velodrome",), "no-such-entry": ("velodrome",)})
+    taught = Matcher.of(replace(content_of(), lexicon=lexicon), second_stage=False)
+    assert taught.rank("velodrome").candidates[0].entry == "parking"
 
 
 def test_suggestions_stand_only_where_it_asks_back(matcher):

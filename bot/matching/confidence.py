@@ -13,9 +13,14 @@ from bot.learning.logistic import minimize
 from bot.matching.ranking import Confidence
 from bot.matching.rows import Floats
 
-# Answer when the first entry is at least this probable. A wrong answer is held to be a little worse than a question
-# back: p > 1.2 × (1 - p). Phrasings are written to be hard; on everyday messages 98 of 100 such answers are right.
-ANSWER_FROM = 0.55
+# Answers begin at the probability from which on at most this share of what is out of scope would be answered: of lines
+# that were chosen as near misses, so that of what patients really write it is less.
+FALSE_ANSWERS = 0.04
+# Within these bounds: below, a wrong answer is nearly as likely as a right one; above, each wrong answer that is spared
+# costs more than five right ones.
+LEAST_SURE, MOST_SURE = 0.55, 0.70
+# Where nothing out of scope was given to learn from: a wrong answer is held to be twice as bad as a question back.
+WITHOUT_EXAMPLES = 2 / 3
 # With a first entry less probable than this, buttons would mostly offend: "I don't know" is the honester reply.
 SUGGEST_FROM = 0.015
 # Small talk is taken as such only where it is likelier than everything else together.
@@ -23,11 +28,20 @@ SMALL_TALK_FROM = 0.5
 _STEPS = 40
 
 
-def confidence(probability: float) -> Confidence:
-    """What the probability (0..1) of the first entry allows."""
-    if probability >= ANSWER_FROM:
+def confidence(probability: float, answer_from: float) -> Confidence:
+    """What the probability (0..1) of the first entry allows, if answers begin at ``answer_from``."""
+    if probability >= answer_from:
         return Confidence.HIGH
     return Confidence.MEDIUM if probability >= SUGGEST_FROM else Confidence.LOW
+
+
+def answer_from(held_out: Floats, own: NDArray[np.int64], entries: int) -> float:
+    """The probability from which on an entry is answered, from the ``held_out`` probabilities (examples × labels) of
+    examples that have none of the leading ``entries`` as their label (``own``)."""
+    best = np.sort(held_out[own >= entries, :entries].max(axis=1, initial=0.0))
+    if not len(best):
+        return WITHOUT_EXAMPLES
+    return float(np.clip(np.quantile(best, 1 - FALSE_ANSWERS), LEAST_SURE, MOST_SURE))
 
 
 def softmax(values: Floats) -> Floats:

@@ -27,6 +27,8 @@ def examples(content: Content) -> Iterator[Example]:
             yield Example(phrasing, entry.id)
         for look_alike in entry.not_for:
             yield Example(look_alike, entry.id, is_not=True)
+        for wording in content.lexicon.alone.get(entry.id, ()):
+            yield Example(wording, entry.id)
     for message in content.out_of_scope:
         yield Example(message, NONE)
     for kind, talk in content.small_talk.items():

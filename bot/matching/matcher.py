@@ -24,7 +24,7 @@ MOST_REASONS = 6
 # A feature that adds less to a score (0..1, roughly) did not decide anything.
 LEAST_REASON = 0.01
 # The first stage is left to itself where it gives one entry at least this probability.
-SURE_FROM = 0.98
+SURE_FROM = 0.995
 # Longer utterances (in words) are stories: their clearest part counts as much as the whole.
 STORY_FROM = 60
 # A second question is offered only where the part that asks it leaves this little doubt.
@@ -70,14 +70,14 @@ class Matcher:
             best = int(np.argmax([part[: self.model.entries].max(initial=0) for part in by_part]))
             scores = (scores + np.max(by_part, axis=0)) / 2
             texts.append(pieces[best])
-        chances = self._first_chances(scores)
+        chances, least = self._first_chances(scores), self.model.answer_from
         if self._sentences and self.model.second and chances[: self.model.entries].max(initial=0) < SURE_FROM:
             vectors = self._sentences.vectors(texts).mean(axis=0, keepdims=True)
-            chances = softmax(self.model.second.mixed(scores[None], vectors))[0]
-        ranking = self._ranking(chances, vector)
+            chances, least = softmax(self.model.second.mixed(scores[None], vectors))[0], self.model.second.answer_from
+        ranking = self._ranking(chances, least, vector)
         if pieces and ranking.confidence is not Confidence.LOW:
             by_part = by_part or [self._scores(self._vector(piece)) for piece in pieces]
-            return self._with_second_question(ranking, by_part)
+            return self._with_second_question(ranking, least, by_part)
         return ranking
 
     def _vector(self, text: str) -> Vector:
@@ -90,7 +90,7 @@ class Matcher:
     def _first_chances(self, scores: Floats) -> Floats:
         return softmax(np.float32(self.model.sharpness) * scores)
 
-    def _with_second_question(self, ranking: Ranking, by_part: Sequence[Floats]) -> Ranking:
+    def _with_second_question(self, ranking: Ranking, least: float, by_part: Sequence[Floats]) -> Ranking:
         """``ranking``, and the entry that another part of the utterance asks for as clearly as one asks for the first.
 
         Two clear questions share the probability between them; together they are as sure as one.
@@ -106,11 +106,11 @@ class Matcher:
         other = max((entry for entry in asked if entry != first.entry), key=asked.__getitem__)
         if ranking.confidence is Confidence.HIGH:
             return replace(ranking, also=Candidate(other, asked[other]))
-        if rest and rest[0].entry == other and confidence(first.score + rest[0].score) is Confidence.HIGH:
+        if rest and rest[0].entry == other and first.score + rest[0].score >= least:
             return replace(ranking, confidence=Confidence.HIGH, suggested=(), also=Candidate(other, asked[other]))
         return ranking
 
-    def _ranking(self, chances: Floats, vector: Vector) -> Ranking:
+    def _ranking(self, chances: Floats, least: float, vector: Vector) -> Ranking:
         model = self.model
         first = int(chances.argmax())
         order = np.argsort(-chances[: model.entries], kind="stable")[:MOST_CANDIDATES]
@@ -121,7 +121,7 @@ class Matcher:
             return Ranking(candidates, Confidence.LOW, small_talk=kind, none=none)
         if not candidates:
             return Ranking(none=none)
-        sure = confidence(candidates[0].score)
+        sure = confidence(candidates[0].score, least)
         return Ranking(
             candidates=candidates,
             confidence=sure,

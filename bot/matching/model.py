@@ -13,7 +13,7 @@ from bot.content import Content
 from bot.learning import logistic
 from bot.learning.storing import keep_newest, load_arrays, pack, save_arrays, unpack
 from bot.matching.concepts import ConceptFinder
-from bot.matching.confidence import sharpness
+from bot.matching.confidence import answer_from, sharpness, softmax
 from bot.matching.examples import Example, examples, labels
 from bot.matching.features import Reader, Space, features
 from bot.matching.learning import Learned, folds, learn, own_labels
@@ -32,7 +32,8 @@ KEPT = 4
 class Model:
     """Everything that ranking needs, as plain values. The first ``entries`` labels are entries.
 
-    ``weights`` (features × labels) and ``bias`` give the first stage's scores, ``sharpness`` their probabilities.
+    ``weights`` (features × labels) and ``bias`` give the first stage's scores, ``sharpness`` their probabilities;
+    ``answer_from`` is the probability from which on the first stage answers.
     """
 
     labels: tuple[str, ...]
@@ -44,6 +45,7 @@ class Model:
     weights: Floats
     bias: Floats
     sharpness: float
+    answer_from: float
     second: Second | None = None
 
     def reader(self) -> Reader:
@@ -65,31 +67,41 @@ def build(content: Content, *, second_stage: bool = True, cache_dir: Path | None
     found = [features(reader.read(line.text)) for line in lines]
     space = Space.learn(found)
     learned = learn(Rows([space.vector(one) for one in found], len(space)), lines, names)
-    folder = find() if second_stage else None
+    own = own_labels(lines, names)[learned.calibrates]
+    (factor,) = sharpness([learned.held_out], own)
+    entries, folder = len(content.entries), find() if second_stage else None
     return Model(
         labels=names,
-        entries=len(content.entries),
+        entries=entries,
         vocabulary=dict(known),
         wordings=wordings,
         features=space.names,
         idf=space.idf,
         weights=learned.weights,
         bias=learned.bias,
-        sharpness=sharpness([learned.held_out], own_labels(lines, names)[learned.calibrates])[0],
-        second=_second(lines, names, learned, SentenceModel(folder), cache_dir) if folder else None,
+        sharpness=factor,
+        answer_from=answer_from(softmax(np.float32(factor) * learned.held_out), own, entries),
+        second=_second(lines, names, entries, learned, SentenceModel(folder), cache_dir) if folder else None,
     )
 
 
 def _second(
-    lines: Sequence[Example], names: Sequence[str], learned: Learned, model: SentenceModel, cache_dir: Path | None
+    lines: Sequence[Example],
+    names: Sequence[str],
+    entries: int,
+    learned: Learned,
+    model: SentenceModel,
+    cache_dir: Path | None,
 ) -> Second:
     # Where the first stage was calibrated on a sample, the second learns from that sample: one time a phrasing is dear.
     taught = [lines[index] for index in learned.calibrates]
     own = own_labels(taught, names)
     vectors = vectors_of([line.text for line in taught], model, cache_dir)
     held_out = held_out_scores(vectors, own, len(names), folds(taught))
-    factors = sharpness([learned.held_out, held_out], own)
-    return Second(logistic.fit(vectors, own, len(names), PENALTY, STEPS), *factors)
+    one, other = sharpness([learned.held_out, held_out], own)
+    mixed = softmax(np.float32(one) * learned.held_out + np.float32(other) * held_out)
+    weights = logistic.fit(vectors, own, len(names), PENALTY, STEPS)
+    return Second(weights, one, other, answer_from(mixed, own, entries))
 
 
 def weights(content: Content, cache_dir: Path | None, *, second_stage: bool = True) -> Model:
@@ -140,8 +152,9 @@ def save(model: Model, path: Path) -> bool:
             "weights": model.weights,
             "bias": model.bias,
             "sharpness": np.array(model.sharpness),
+            "answer_from": np.array(model.answer_from),
             "second": second.weights if second else np.zeros((0, 0), np.float32),
-            "factors": np.array([second.first_factor, second.second_factor] if second else []),
+            "mixing": np.array([second.first_factor, second.second_factor, second.answer_from] if second else []),
         },
     )
 
@@ -162,7 +175,8 @@ def load(path: Path) -> Model | None:
             weights=kept["weights"],
             bias=kept["bias"],
             sharpness=float(kept["sharpness"]),
-            second=Second(kept["second"], *kept["factors"].tolist()) if kept["second"].size else None,
+            answer_from=float(kept["answer_from"]),
+            second=Second(kept["second"], *kept["mixing"].tolist()) if kept["second"].size else None,
         )
     except (KeyError, ValueError, UnicodeDecodeError):
         return None

@@ -19,11 +19,13 @@ STEPS = 40
 
 @dataclass(frozen=True)
 class Second:
-    """``weights`` of the classes on a sentence vector, and the factors of both stages' scores in their sum."""
+    """``weights`` of the classes on a sentence vector, the factors of both stages' scores in their sum, and the
+    probability (0..1) from which on that sum is answered."""
 
     weights: Floats
     first_factor: float
     second_factor: float
+    answer_from: float
 
     def mixed(self, first: Floats, vectors: Floats) -> Floats:
         """Logits (rows × labels) from the first stage's scores and the sentence vectors of the same texts."""
