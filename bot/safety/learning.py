@@ -101,7 +101,7 @@ def learn(
     is_alarm = np.array([line.rule in levels for line in lines])
     weight = np.array([line.weight for line in lines])
     alarm, constant = _fit(heard, rarity, is_alarm, weight)
-    alarming = np.flatnonzero(is_alarm)
+    alarming = np.flatnonzero(is_alarm).tolist()
     is_emergency = np.array([levels[lines[at].rule] for at in alarming])
     chosen = [heard[at] for at in alarming]
     if is_emergency.all() or not is_emergency.any():
@@ -204,12 +204,17 @@ def load(path: Path, rules: tuple[str, ...], emergencies: NDArray[np.bool_]) -> 
     try:
         if kept is None or kept["by_rule"].shape != (len(kept["slots"]), len(rules)) or kept["constants"].shape != (2,):
             return None
-        tables = [np.zeros(WIDTH, np.float16) for _ in range(3)]
-        for table, name in zip(tables, ("rarity", "alarm", "emergency"), strict=True):
-            if kept[name].dtype != np.float16 or not np.isfinite(kept[name]).all():
-                return None
-            table[kept["places"]] = kept[name]
+        rarity, alarm, emergency = (_spread(kept["places"], kept[name]) for name in ("rarity", "alarm", "emergency"))
         first, second = kept["constants"].tolist()
     except (KeyError, ValueError, IndexError):
         return None
-    return Listener(*tables, (first, second), kept["slots"], kept["by_rule"], rules, emergencies)
+    return Listener(rarity, alarm, emergency, (first, second), kept["slots"], kept["by_rule"], rules, emergencies)
+
+
+def _spread(places: NDArray[np.int32], values: NDArray[np.float16]) -> NDArray[np.float16]:
+    """A table of all places. ValueError for values that are no weights."""
+    if values.dtype != np.float16 or not np.isfinite(values).all():
+        raise ValueError("no weights")
+    table = np.zeros(WIDTH, np.float16)
+    table[places] = values
+    return table
