@@ -41,7 +41,7 @@ def answer_from(held_out: Floats, own: NDArray[np.int64], entries: int) -> float
     best = np.sort(held_out[own >= entries, :entries].max(axis=1, initial=0.0))
     if not len(best):
         return WITHOUT_EXAMPLES
-    return float(np.clip(np.quantile(best, 1 - FALSE_ANSWERS), LEAST_SURE, MOST_SURE))
+    return min(max(float(np.quantile(best, 1 - FALSE_ANSWERS)), LEAST_SURE), MOST_SURE)
 
 
 def softmax(values: Floats) -> Floats:
