@@ -1,6 +1,6 @@
 """How well red flags are heard. Run from the repository: ``python benchmarks/screening.py WHAT``.
 
-WHAT is ``round NN`` (one round of tests/rounds), ``rounds`` (all of them), ``set FILE.jsonl`` (any labelled set), ``lines``
+WHAT is ``round NN`` (one round of tests/rounds), ``rounds`` (all that are finished), ``set FILE.jsonl`` (any labelled set), ``lines``
 (must_fire and must_not_fire of the rules), ``phrasings`` (every phrasing of every entry; all harmless) or ``speed``.
 ``--misses`` lists what went wrong, ``--rules-only`` leaves the second listener out.
 """
@@ -140,7 +140,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.what == "round":
         sets[f"round {options.which}"] = labelled(rounds / f"round-{int(options.which):02}.jsonl")
     elif options.what == "rounds":
-        sets |= {path.stem: labelled(path) for path in sorted(rounds.glob("round-*.jsonl"))}
+        # Only finished ones: a round that has not joined the listener's lines must not be run in passing.
+        finished = sorted(path.stem for path in (ROOT / "faq" / "en" / "overheard").glob("round-*.yaml"))
+        sets |= {name: labelled(rounds / f"{name}.jsonl") for name in finished}
     elif options.what == "set":
         sets[options.which] = labelled(Path(options.which))
     elif options.what == "lines":
