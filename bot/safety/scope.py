@@ -171,19 +171,21 @@ class MessageScope:
 
     def _is_animal(self, match: Match) -> bool:
         """Whether an animal or a thing that comes before the sign is the one that has it."""
-        reading = self._reading
+        reading, sign = self._reading, match.sign
         return any(
-            animal.end <= match.start
+            animal.end <= sign.start
             and self._is_subject(animal)
-            and reading.sentences[animal.start] == reading.sentences[match.start]
-            and reading.places[match.start] - reading.places[animal.end - 1] <= FAR_FROM_ANIMAL
-            and not any(self._is_somebody(index) for index in range(animal.end, match.end))
+            and reading.sentences[animal.start] == reading.sentences[sign.start]
+            and reading.places[sign.start] - reading.places[animal.end - 1] <= FAR_FROM_ANIMAL
+            and not any(self._is_somebody(index) for index in range(animal.end, sign.end))
             for animal in self._at("animals")
         )
 
     def _is_subject(self, thing: Occurrence) -> bool:
-        """Whether ``thing`` begins its clause, nobody being named before it."""
+        """Whether ``thing`` begins its clause, nobody being named before it, and nothing is compared with it."""
         start = self._clauses[thing.start]
+        if thing.mask & self.idiom_mask or (thing.start and self._reading.words[thing.start - 1] == "like"):
+            return False
         return thing.start - start <= OPENS_WITHIN and self._named.isdisjoint(range(start, thing.start))
 
     def _is_somebody(self, index: int) -> bool:
