@@ -2,41 +2,31 @@
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol
-from zoneinfo import ZoneInfo
+from dataclasses import dataclass
+from typing import Final
 
 from bot.asking import ask
-from bot.assistant import Overrides
 from bot.conversation import Kind, Message, Reply
 from bot.errors import BotError, StoreError
 from bot.logs import log
 from bot.staff import edits, wording
+from bot.staff.facts import CONTACT, HOURS, Facts
 from bot.staff.learning import KIND as MISSED
 from bot.staff.learning import Learning
 from bot.staff.people import Person
 from bot.staff.proposals import KIND as CHANGE
 from bot.staff.proposals import Proposals
+from bot.staff.questions import Questions
 from bot.staff.reload import News, Reloader
+from bot.staff.switches import Notes, Switches
 from bot.store.staff import DONE, OPEN, StaffStore, Step
 from bot.store.values import Outgoing
 
-TEXT: Final = "text"
 TEXT_WAITS: Final = 3600.0
 LEARN_SECONDS: Final = 15.0
 SHOWN: Final = 10
-OVERRIDES: Final = "staff overrides"
-
-
-class Notes(Protocol):
-    """Small facts kept across restarts."""
-
-    async def note(self, name: str, value: str) -> None: ...
-    async def noted(self, name: str) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +56,14 @@ class Desk:
         self._chat = chat
         self._people = people
         self._store = store
-        self._notes = notes
         self._reloader = reloader
         self._put = put
         self._report = report
         self._learning = Learning(store, reloader.current)
         self.proposals = Proposals(store, reloader, self.post)
+        self._switches = Switches(notes, reloader)
+        self._facts = Facts(store, reloader, self.proposals)
+        self._questions = Questions(store, reloader, self._learning, self.proposals, self._facts)
 
     def is_for(self, message: Message) -> bool:
         return message.channel == self._channel and message.chat == self._chat
@@ -87,10 +79,7 @@ class Desk:
 
     async def start(self) -> None:
         """Takes up what an earlier run had in hand."""
-        stored = await self._notes.noted(OVERRIDES)
-        if stored:
-            kept = json.loads(stored)
-            self._reloader.override(Overrides(frozenset(kept["off"]), kept["is_paused"]))
+        await self._switches.start()
         await self.proposals.resume()
 
     async def learn(self) -> None:
@@ -134,15 +123,15 @@ class Desk:
         rest = message.text.strip()
         match message.action:
             case "edit" | "entry":
-                return await self._entry(rest)
+                return Said(self._facts.entry(rest))
             case "hours":
-                return await self._hours(person, rest)
+                return Said(await self._facts.hours(person, rest))
             case "closed":
-                return await self._closed(person, rest, message)
+                return Said(await self._facts.closed(person, rest, message))
             case "phone":
-                return await self._phone(person, rest)
+                return Said(await self._facts.phone(person, rest))
             case "off" | "on" | "pause" | "resume":
-                return await self._override(message.action, rest)
+                return Said(await self._switches.turn(message.action, rest))
             case "history":
                 return self._history()
             case "show":
@@ -150,7 +139,9 @@ class Desk:
             case "undo":
                 return await self._undo(person, rest, "")
             case "missed":
-                return await self._missed()
+                for reply in await self._learning.news():
+                    await self.post(reply)
+                return Said(await self._questions.count())
             case "reload":
                 self._reloader.ask()
                 return Said(wording.said("Looking at the files again."))
@@ -190,13 +181,13 @@ class Desk:
             case "phrasing":
                 await self.proposals.propose(person, edits=edits.learn(content, details["entry"], [text]))
             case "hours":
-                await self.proposals.propose(person, edits=edits.hours(text), entry="clinic-hours")
+                await self.proposals.propose(person, edits=edits.hours(text), entry=HOURS)
             case "closed":
-                await self.proposals.propose(person, edits=edits.closed(text), entry="clinic-hours")
+                await self.proposals.propose(person, edits=edits.closed(text), entry=HOURS)
             case "phone":
-                await self.proposals.propose(person, edits=edits.phone(text), entry="clinic-contact")
+                await self.proposals.propose(person, edits=edits.phone(text), entry=CONTACT)
             case "search":
-                return await self._found(details, text)
+                return Said(await self._questions.found(int(details["asked"]), text))
             case "new":
                 rows = await self._store.missed(details["rows"])
                 entry, found = edits.new_entry(content, text, [row.utterance for row in rows])
@@ -204,92 +195,6 @@ class Desk:
                     person, edits=found, entry=entry, rows=details["rows"], asked=details["asked"]
                 )
         return Said(wording.said(wording.WAITING))
-
-    async def _wait_for(self, person: Person, wants: str, ask_for: str, **details: object) -> Said:
-        await self._store.begin(TEXT, {"wants": wants, **details}, user=person.id)
-        return Said(wording.said(f"{ask_for} Reply to this message."))
-
-    # Entries and the clinic's facts
-
-    async def _entry(self, said: str) -> Said:
-        assistant = self._reloader.current()
-        content = assistant.content
-        entry = content.entry(said)
-        if entry is None:
-            names = [candidate.entry for candidate in assistant.rank(said).candidates[:5]] if said else []
-            rows = wording.column(
-                wording.button(0, f"e:{name}", content.entries[name].question)
-                for name in names
-                if name in content.entries
-            )
-            return Said(wording.said("Which answer?" if rows else "Write /edit and a word of the question.", rows))
-        rows = (
-            (
-                wording.button(0, f"c:{entry.id}", "Change the answer"),
-                wording.button(0, f"p:{entry.id}", "Add a way to ask"),
-            ),
-            (wording.button(0, f"off:{entry.id}", "Silence it"),),
-        )
-        return Said(Reply(wording.preview(content, entry.id, self._now()), rows))
-
-    def _now(self) -> datetime:
-        return datetime.now(UTC)
-
-    async def _hours(self, person: Person, said: str) -> Said:
-        if said:
-            await self.proposals.propose(person, edits=edits.hours(said.replace(";", "\n")), entry="clinic-hours")
-            return Said(wording.said(wording.WAITING))
-        now = "\n".join(f"- {line}" for line in self._reloader.current().content.clinic.hours)
-        return await self._wait_for(person, "hours", f"The ordinary week is:\n{now}\n\nSend it anew, a line each.")
-
-    async def _closed(self, person: Person, said: str, message: Message) -> Said:
-        clinic = self._reloader.current().content.clinic
-        if said.lower() in ("today", "tomorrow"):
-            day = message.now.astimezone(ZoneInfo(clinic.timezone)).date() + timedelta(days=said.lower() == "tomorrow")
-            said = f"{day.day} {day:%b} {day.year}"
-        if said:
-            await self.proposals.propose(person, edits=edits.closed(said), entry="clinic-hours")
-            return Said(wording.said(wording.WAITING))
-        rows = wording.column(
-            wording.button(0, f"open:{at}", f"Open again: {line}") for at, line in enumerate(clinic.closed)
-        )
-        waits = await self._wait_for(person, "closed", "When are you closed? Such as 24 Dec, or 24 Dec 12:00 – 3 Jan.")
-        assert waits.reply is not None
-        return Said(replace(waits.reply, buttons=rows))
-
-    async def _phone(self, person: Person, said: str) -> Said:
-        if said:
-            await self.proposals.propose(person, edits=edits.phone(said), entry="clinic-contact")
-            return Said(wording.said(wording.WAITING))
-        phone = self._reloader.current().content.clinic.phone
-        return await self._wait_for(
-            person, "phone", f"The phone is {phone}. Send the new number, with + and country code."
-        )
-
-    # Silence and pause
-
-    async def _override(self, what: str, said: str, *, replaces: bool = False) -> Said:
-        overrides = self._reloader.overrides
-        if what in ("off", "on"):
-            entry = self._reloader.whole().entry(said)
-            if entry is None:
-                raise edits.NotPossible(f"There is no entry `{said}`. Write /{what} and its id, such as ice.")
-            off = overrides.off | {entry.id} if what == "off" else overrides.off - {entry.id}
-            overrides = replace(overrides, off=off)
-        else:
-            overrides = replace(overrides, is_paused=what == "pause")
-        await self._notes.note(OVERRIDES, json.dumps({"off": sorted(overrides.off), "is_paused": overrides.is_paused}))
-        self._reloader.override(overrides)
-        return Said(self._switches(replaces=replaces))
-
-    def _switches(self, *, replaces: bool) -> Reply:
-        overrides, content = self._reloader.overrides, self._reloader.whole()
-        rows = [wording.button(0, "resume", "Answer again")] if overrides.is_paused else []
-        rows += [wording.button(0, f"on:{name}", f"Give again: {name}") for name in sorted(overrides.off)]
-        lines = ["Paused: patients get only warnings and the clinic's phone."] if overrides.is_paused else []
-        silenced = [entry.question for name in sorted(overrides.off) if (entry := content.entry(name))]
-        lines += [f"Silenced: “{question}”." for question in silenced]
-        return wording.said("\n\n".join(lines) or "All answers are given.", wording.column(rows), replaces=replaces)
 
     # History
 
@@ -318,27 +223,6 @@ class Desk:
 
     # Missed questions
 
-    async def _missed(self) -> Said:
-        for reply in await self._learning.news():
-            await self.post(reply)
-        count = len(await self._store.missed())
-        return Said(
-            wording.said(
-                f"{count} question{'s' * (count != 1)} nobody could answer, all shown above."
-                if count
-                else "None is open."
-            )
-        )
-
-    async def _found(self, details: Mapping[str, object], text: str) -> Said:
-        content = self._reloader.current().content
-        names = [candidate.entry for candidate in self._reloader.current().rank(text).candidates]
-        names = [name for name in dict.fromkeys([text.strip(), *names]) if name in content.entries][:5]
-        asked = int(str(details["asked"]))
-        rows = wording.column(wording.button(asked, f"b:{name}", content.entries[name].question) for name in names)
-        back = ((wording.button(asked, "q", "Back"),),)
-        return Said(wording.said("Which one?" if rows else "Nothing fits those words.", (*rows, *back)))
-
     # Taps
 
     async def _tap(self, person: Person, message: Message) -> Said:
@@ -356,7 +240,7 @@ class Desk:
         if step.kind == CHANGE:
             return await self._change_tap(person, step, verb, message)
         if step.kind == MISSED:
-            return await self._missed_tap(person, step, verb, message)
+            return Said(await self._questions.tap(person, step, verb, message))
         return Said(toast=wording.OVER)
 
     async def _plain_tap(self, person: Person, verb: str, message: Message) -> Said:
@@ -364,19 +248,15 @@ class Desk:
         what, _, about = verb.partition(":")
         match what:
             case "e":
-                return await self._entry(about)
+                return Said(self._facts.entry(about))
             case "c":
-                return await self._wait_for(person, "answer", "Send the new answer.", entry=about)
+                return Said(await self._facts.wait_for(person, "answer", "Send the new answer.", entry=about))
             case "p":
-                return await self._wait_for(person, "phrasing", "Send the words of a patient.", entry=about)
+                return Said(await self._facts.wait_for(person, "phrasing", "Send the words of a patient.", entry=about))
             case "off" | "on" | "resume":
-                return await self._override(what, about, replaces=what != "off")
+                return Said(await self._switches.turn(what, about, replaces=what != "off"))
             case "open":
-                closed = self._reloader.current().content.clinic.closed
-                line = closed[int(about)] if about.isdigit() and int(about) < len(closed) else ""
-                found = edits.open_again(self._reloader.current().content, line)
-                await self.proposals.propose(person, edits=found, entry="clinic-hours", message_id=message.message_id)
-                return Said(wording.said(wording.WAITING, replaces=True))
+                return Said(await self._facts.open_again(person, about, message))
             case "reload":
                 self._reloader.ask()
                 return Said(toast="Looking at the files again.")
@@ -397,32 +277,6 @@ class Desk:
         if asked and group:
             return Said(self._learning.question(asked, group, replaces=True))
         return Said(wording.said("Thrown away. Nothing was changed.", replaces=True))
-
-    async def _missed_tap(self, person: Person, step: Step, verb: str, message: Message) -> Said:
-        group = await self._learning.group_of(step)
-        if group is None:
-            return Said(wording.said(wording.ERASED, replaces=True))
-        rows = [row.id for row in group.rows]
-        what, _, about = verb.partition(":")
-        content = self._reloader.current().content
-        if what == "f":
-            return await self._wait_for(person, "search", "Send a word of the right question.", asked=step.id)
-        if what == "n":
-            how = "Send the question on the first line, the answer below it, and last “Source: title, publisher”."
-            return await self._wait_for(person, "new", how, asked=step.id, rows=rows)
-        if what == "q":
-            return Said(self._learning.question(step, group, replaces=True))
-        if what == "i":
-            await self._store.deal_with(rows)
-            await self._store.save(step.id, {}, DONE)
-            return Said(wording.said("Ignored.", replaces=True))
-        if what == "o":
-            found, entry = edits.not_for_us(content, group.utterances), ""
-        else:
-            entry = about if what == "b" else step.details["guesses"][int(what[1:])]
-            found = edits.learn(content, entry, group.utterances)
-        await self.proposals.propose(person, edits=found, rows=rows, asked=step.id, message_id=message.message_id)
-        return Said(wording.said(wording.WAITING, replaces=True))
 
 
 def _number(said: str) -> int:

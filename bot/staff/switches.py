@@ -1,0 +1,63 @@
+"""What staff switch off for now: an answer, or all of them. Kept across restarts and reloads, ended by a tap."""
+
+import json
+from dataclasses import replace
+from typing import Final, Protocol
+
+from bot.assistant import Overrides
+from bot.conversation import Reply
+from bot.staff import wording
+from bot.staff.edits import NotPossible
+from bot.staff.reload import Reloader
+
+NOTE: Final = "staff overrides"
+
+
+class Notes(Protocol):
+    """Small facts kept across restarts."""
+
+    async def note(self, name: str, value: str) -> None: ...
+    async def noted(self, name: str) -> str: ...
+
+
+def read_overrides(stored: str) -> Overrides:
+    """What a note says; nothing is switched off where there is none."""
+    if not stored:
+        return Overrides()
+    kept = json.loads(stored)
+    return Overrides(frozenset(kept["off"]), kept["is_paused"])
+
+
+class Switches:
+    def __init__(self, notes: Notes, reloader: Reloader) -> None:
+        self._notes = notes
+        self._reloader = reloader
+
+    async def start(self) -> None:
+        """Switches off again what was off before the restart."""
+        if overrides := read_overrides(await self._notes.noted(NOTE)):
+            self._reloader.override(overrides)
+
+    async def turn(self, what: str, entry_id: str = "", *, replaces: bool = False) -> Reply:
+        """``off`` and ``on`` of an entry, ``pause`` and ``resume`` of all. Raises NotPossible for no such entry."""
+        overrides = self._reloader.overrides
+        if what in ("off", "on"):
+            entry = self._reloader.whole().entry(entry_id)
+            if entry is None:
+                raise NotPossible(f"There is no entry `{entry_id}`. Write /{what} and its id, such as ice.")
+            off = overrides.off | {entry.id} if what == "off" else overrides.off - {entry.id}
+            overrides = replace(overrides, off=off)
+        else:
+            overrides = replace(overrides, is_paused=what == "pause")
+        await self._notes.note(NOTE, json.dumps({"off": sorted(overrides.off), "is_paused": overrides.is_paused}))
+        self._reloader.override(overrides)
+        return self._shown(replaces=replaces)
+
+    def _shown(self, *, replaces: bool) -> Reply:
+        overrides, content = self._reloader.overrides, self._reloader.whole()
+        rows = [wording.button(0, "resume", "Answer again")] if overrides.is_paused else []
+        rows += [wording.button(0, f"on:{name}", f"Give again: {name}") for name in sorted(overrides.off)]
+        lines = ["Paused: patients get only warnings and the clinic's phone."] if overrides.is_paused else []
+        silenced = [entry.question for name in sorted(overrides.off) if (entry := content.entry(name))]
+        lines += [f"Silenced: “{question}”." for question in silenced]
+        return wording.said("\n\n".join(lines) or "All answers are given.", wording.column(rows), replaces=replaces)
