@@ -45,6 +45,17 @@ check: $(VENV)/test.installed
 	$(BIN)/mypy
 	$(BIN)/python -m bot check
 
+# The long checks first; then accuracy, speed and reliability, each beside others in the same run.
+bench: $(VENV)/bench.installed
+	$(BIN)/python -m pytest -m long
+	$(BIN)/python benchmarks/screening.py rounds
+	$(BIN)/python benchmarks/screening.py speed
+	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python benchmarks/reliability.py
+	$(BIN)/python benchmarks/staff.py
+
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade pyproject.toml
 
 lock: $(BIN)/python

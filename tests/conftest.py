@@ -1,5 +1,6 @@
 """What several test files share: the shipped content, loaded and built once."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 
+# Learned once for all tests, also those that start the bot as a process; by hash of content and code.
+WEIGHTS = ROOT / "build" / "weights"
+os.environ["WEIGHTS_DIR"] = str(WEIGHTS)
+
 
 @pytest.fixture(scope="session")
 def content() -> "Content":
@@ -20,7 +25,7 @@ def content() -> "Content":
 
 
 @pytest.fixture(scope="session")
-def assistant(content: "Content", tmp_path_factory: pytest.TempPathFactory) -> "Assistant":
+def assistant(content: "Content") -> "Assistant":
     from bot.assistant import build
 
-    return build(content, tmp_path_factory.mktemp("weights"), second_stage=False)
+    return build(content, WEIGHTS, second_stage=False)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from conftest import WEIGHTS
 
 from bot.assistant import build
 from bot.checking import live_problems, problems
@@ -93,12 +94,10 @@ def test_a_missing_folder_is_named(tmp_path):
 
 
 @pytest.fixture
-def remarks(faq, tmp_path_factory):
-    weights = tmp_path_factory.getbasetemp() / "weights"
-
+def remarks(faq):
     def look():
         changed = load(faq)
-        return problems(changed, build(changed, weights, second_stage=False), NOW)
+        return problems(changed, build(changed, WEIGHTS, second_stage=False), NOW)
 
     return look
 
