@@ -45,6 +45,7 @@ class Vocabulary:
         for word in sorted(self._count):
             if len(word) >= SHORTEST_CORRECTED:
                 self._by_length.setdefault(len(word), []).append(word)
+        self._within: dict[tuple[int, int], list[str]] = {}
         self.correct = lru_cache(maxsize=20_000)(self._correct)
 
     def __contains__(self, word: object) -> bool:
@@ -61,26 +62,31 @@ class Vocabulary:
         """
         if word in self or not SHORTEST_CORRECTED <= len(word) <= LONGEST_CORRECTED or not word.isalpha():
             return word
-        one_slip = self._nearest(word, 1)
-        if one_slip:
-            return one_slip
-        if joined := self._split(word):
-            return joined
-        return (self._nearest(word, 2) if len(word) >= TWO_SLIPS_FROM else "") or word
+        near = self._near(word, 2 if len(word) >= TWO_SLIPS_FROM else 1)
+        if near and near[0][0] == 1:
+            return near[0][-1]
+        return self._split(word) or (near[0][-1] if near else word)
 
-    def _nearest(self, word: str, slips: int) -> str:
-        lengths = range(len(word) - slips, len(word) + slips + 1)
-        near = [known for length in lengths for known in self._by_length.get(length, ())]
+    def _near(self, word: str, slips: int) -> list[tuple[int, bool, int, str]]:
+        """Known words at most ``slips`` away, the best first: distance, begins otherwise, minus how often seen, word."""
         found = process.extract(
-            word, near, scorer=OSA.distance, processor=None, score_cutoff=slips, limit=None, score_hint=slips
+            word, self._of_length(len(word), slips), scorer=OSA.distance, processor=None, score_cutoff=slips, limit=None
         )
-        same_start_needed = len(word) <= SHORTEST_CORRECTED + 1 or (slips > 1 and len(word) < ANY_START_FROM)
-        candidates = [
+        is_short = len(word) <= SHORTEST_CORRECTED + 1
+        return sorted(
             (distance, known[0] != word[0], -self._count[known], known)
             for known, distance, _ in found
-            if known[0] == word[0] or not same_start_needed or sorted(known) == sorted(word)
-        ]
-        return min(candidates)[3] if candidates else ""
+            if known[0] == word[0]
+            or (not is_short and (distance == 1 or len(word) >= ANY_START_FROM))
+            or sorted(known) == sorted(word)
+        )
+
+    def _of_length(self, length: int, slips: int) -> list[str]:
+        """Known words whose length is within ``slips`` of ``length``; gathered once, as a long message asks often."""
+        if (length, slips) not in self._within:
+            lengths = range(length - slips, length + slips + 1)
+            self._within[length, slips] = [known for one in lengths for known in self._by_length.get(one, ())]
+        return self._within[length, slips]
 
     def _split(self, word: str) -> str:
         halves = (
