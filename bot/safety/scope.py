@@ -254,10 +254,16 @@ class MessageScope:
     def _is_past(self, match: Match) -> bool:
         reading, clauses = self._reading, self._clauses
         sentence, clause = reading.sentences[match.start], clauses[match.start]
-        past = [o for o in self._at("past") if reading.sentences[o.start] == sentence and not o.mask & match.mask]
+        past = [
+            o
+            for o in self._at("past")
+            if reading.sentences[o.start] == sentence and (not o.mask & match.mask or o.start < match.start)
+        ]
         if not past:
             return False
-        overs = [o for o in self._at("over") if not any(reading.breaks[o.start + 1 : o.end])]
+        overs = [
+            o for o in self._at("over") if not o.mask & match.mask and not any(reading.breaks[o.start + 1 : o.end])
+        ]
         settled = 0
         for occurrence in overs:
             settled |= occurrence.mask
