@@ -184,6 +184,7 @@ async def running_broken(folder, faq):
         await asyncio.gather(task, return_exceptions=True)
 
 
+@pytest.mark.long
 async def test_what_was_saved_while_the_bot_was_off_is_checked_before_it_answers(tmp_path, faq):
     async with running(tmp_path, faq):
         pass
@@ -245,6 +246,7 @@ async def test_a_tap_is_live_when_it_returns_and_is_told_once(tmp_path, faq):
         assert [change.number for change in bot.reloader.history.newest_first()] == [1]
 
 
+@pytest.mark.long
 async def test_a_tap_that_breaks_a_test_writes_nothing(tmp_path, faq):
     async with running(tmp_path, faq) as bot:
         before = bot.reloader.folder.read()
@@ -255,6 +257,7 @@ async def test_a_tap_that_breaks_a_test_writes_nothing(tmp_path, faq):
         assert not list(bot.reloader.history.newest_first())
 
 
+@pytest.mark.long
 async def test_an_undo_is_a_change_like_any_other(tmp_path, faq):
     async with running(tmp_path, faq) as bot:
         before = bot.reloader.folder.read()
@@ -286,6 +289,7 @@ async def test_a_file_edit_and_a_tap_at_once_are_both_live(tmp_path, faq):
         assert any("“Does heat help?” has a new answer" in line for line in summaries)
 
 
+@pytest.mark.long
 async def test_the_verdict_says_which_messages_get_another_reply(tmp_path, faq):
     async with running(tmp_path, faq) as bot:
         bot.missed = ["kimono weather for my spine"]
@@ -332,6 +336,7 @@ def spoil(random_, text):
     return kind, kinds[kind]()
 
 
+@pytest.mark.long
 async def test_random_edits_never_hurt(tmp_path, faq):
     """Whatever lies in the folder: known questions keep a right answer, a refusal names file and line."""
     random_ = random.Random(11)

@@ -90,6 +90,7 @@ def test_tables_are_read_whatever_made_them(tmp_path, name, text):
     assert rows == [("Is yoga fine?", "Yes, with care."), ("Take what?", "Take 400 mg.")]
 
 
+@pytest.mark.long
 def test_an_import_takes_what_keeps_the_rules_and_names_the_rest(terminal):
     rows = [
         ("Is yoga fine?", "Yes, with care.", ["yoga?"]),
@@ -136,6 +137,7 @@ def run(folder, *arguments):
     )
 
 
+@pytest.mark.long
 def test_the_command_line_says_what_it_did_and_ends_with_the_right_code(tmp_path):
     make_faq(tmp_path)
     done = run(tmp_path, "history")

@@ -166,6 +166,7 @@ async def test_one_tap_teaches_a_question_and_one_takes_it_back(chat):
     assert chat.bot.reloader.folder.read() == before
 
 
+@pytest.mark.long
 async def test_thrown_away_goes_back_to_the_question_and_ignored_is_forgotten(chat):
     await chat.miss(KIMONO)
     (question,) = await chat.desk._learning.news()
@@ -199,6 +200,7 @@ async def test_closed_today_is_two_taps_of_the_receptionist(chat):
     assert str(today.year) not in "".join(chat.bot.holder().content.clinic.closed)
 
 
+@pytest.mark.long
 async def test_hours_that_nobody_can_read_are_refused_in_plain_words(chat):
     asked = await chat.say("/hours")
     assert "mon-fri: 8-12, 13-18" in asked.plain()
@@ -208,6 +210,7 @@ async def test_hours_that_nobody_can_read_are_refused_in_plain_words(chat):
     assert "Put live" not in labels(refused)
 
 
+@pytest.mark.long
 async def test_an_answer_is_changed_by_sending_it_and_seen_as_patients_will(chat):
     shown = await chat.say("/edit ice")
     assert "Yes, ice can ease a new spasm." in shown.plain()
@@ -244,6 +247,7 @@ async def test_silence_and_pause_stay_over_a_reload_and_a_restart_and_end_by_a_t
         assert later.bot.answer("does ice help") == "ice"
 
 
+@pytest.mark.long
 async def test_a_new_answer_needs_a_source_and_reaches_who_asked(chat):
     await chat.miss(KIMONO)
     (question,) = await chat.desk._learning.news()
@@ -267,6 +271,7 @@ async def test_strangers_change_nothing(chat):
     assert chat.bot.answer("does ice help") == "ice"
 
 
+@pytest.mark.long
 async def test_history_is_listed_shown_and_undone_by_number(chat):
     assert "Nothing was changed yet" in (await chat.say("/history")).plain()
     await chat.tap(await chat.say("/closed 7 May"), "Put live")
@@ -286,6 +291,7 @@ async def test_a_question_in_the_staff_chat_shows_what_a_patient_gets(chat):
     assert "/edit ice" in (await chat.say("/help")).plain()
 
 
+@pytest.mark.long
 async def test_what_a_kill_interrupted_goes_on(chat, tmp_path):
     preview = await chat.say("/closed 7 May")
     step = int(preview.buttons[0][0].action.split(":")[1])
