@@ -68,7 +68,7 @@ class Vocabulary:
         return self._split(word) or (near[0][-1] if near else word)
 
     def _near(self, word: str, slips: int) -> list[tuple[int, bool, int, str]]:
-        """Known words at most ``slips`` away, the best first: distance, begins otherwise, minus how often seen, word."""
+        """Known words up to ``slips`` away, best first: distance, begins otherwise, minus how often seen, word."""
         found = process.extract(
             word, self._of_length(len(word), slips), scorer=OSA.distance, processor=None, score_cutoff=slips, limit=None
         )
