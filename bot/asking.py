@@ -41,6 +41,9 @@ def explain(assistant: Assistant, utterance: str, now: datetime) -> Iterator[str
     """Lines that say what was screened, which entries came near and why, and what was decided."""
     turn = ask(assistant, utterance, now)
     yield f"content    {assistant.version}"
+    if assistant.overrides.is_paused:
+        yield "paused     staff paused all answers; warnings go on"
+    yield from (f"silenced   {entry}" for entry in sorted(assistant.overrides.off))
     yield from _screened(turn)
     top = turn.screening.top if turn.screening else None
     if not (top and top.level is Level.EMERGENCY):

@@ -17,7 +17,7 @@ from bot.operating import add_operator_commands
 from bot.staff.commands import Place, add_commands
 
 if TYPE_CHECKING:
-    from bot.assistant import Assistant
+    from bot.assistant import Assistant, Overrides
     from bot.content import Content
     from bot.settings import Settings
 
@@ -99,8 +99,10 @@ def ask(
     if not text and not jsonl:
         typer.echo("Give a text, or --jsonl with one JSON object a line on standard input.", err=True)
         sys.exit(2)
-    assistant = _assistant(_settings())
+    settings = _settings()
+    assistant = _assistant(settings)
     if not jsonl:
+        assistant = assistant.with_overrides(_overrides(settings))
         for line in explain(assistant, text, _now()):
             typer.echo(line)
         return
@@ -109,6 +111,14 @@ def ask(
             continue
         utterance = _utterance(line, number)
         print(json.dumps(as_json(ask_once(assistant, utterance, _now()))), flush=True)
+
+
+def _overrides(settings: "Settings") -> "Overrides":
+    """What staff switched off, as the running bot keeps it."""
+    from bot.staff.switches import NOTE, read_overrides
+    from bot.store import noted
+
+    return read_overrides(noted(settings.database_url, NOTE))
 
 
 def _utterance(line: bytes, number: int) -> str:

@@ -44,6 +44,7 @@ __all__ = [
     "database_path",
     "is_served",
     "missed",
+    "noted",
     "open_store",
     "retry",
     "stuck",
@@ -207,6 +208,12 @@ def missed(database_url: str, limit: int = 1000) -> list[MissedUtterance]:
     """What nobody could answer, for `python -m bot missed`; works beside a running bot. Raises StoreError."""
     with _opened(database_url) as connection:
         return records.list_missed(connection, limit) if connection else []
+
+
+def noted(database_url: str, name: str) -> str:
+    """A small fact the running bot keeps; "" without a database. Raises StoreError."""
+    with _opened(database_url) as connection:
+        return read_note(connection, name) if connection else ""
 
 
 def counted(path: Path, since: datetime, until: datetime) -> Counts:
