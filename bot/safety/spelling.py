@@ -1,16 +1,20 @@
 """Unknown words led back to the words that the rules know: slips, missing spaces.
 
 Built for safety rather than beauty: a short word is never changed, a real English word never drifts, and each look-up
-takes a bounded number of dictionary look-ups whatever a patient types (deletion neighbours, as in SymSpell).
+compares with the few hundred known words of about its length and first letter only, whatever a patient types.
 """
 
 from collections.abc import Collection, Iterable
 from functools import cache, lru_cache
 from pathlib import Path
 
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
 SHORTEST_SWAPPED = 4  # "nubm": two neighbours swapped, letters all there
 SHORTEST_ONE_SLIP = 5  # letters of the known word; below that a neighbour is too often another word
 SHORTEST_TWO_SLIPS = 8
+SHORTEST_WRONG_START = 6  # a slip in the first letter changes a shorter word too much
 LONGEST = 24
 SHORTEST_RUN_TOGETHER = 7
 LONGEST_RUN_TOGETHER = 40
@@ -38,12 +42,17 @@ class Speller:
         self._known = frozenset(known)
         self._real = (frozenset(real) | english_words()) - self._known
         self._pieces = self._known | frozenset(real) | frozenset(joints)
-        self._by_deletion: dict[str, list[str]] = {}
+        self._by_start: dict[tuple[str, int], list[str]] = {}  # by first letter and length
+        self._long_by_start: dict[tuple[str, int], list[str]] = {}  # those that may be two slips away
+        self._by_tail: dict[str, list[str]] = {}  # by all letters but the first
         spelled = {*base, *(self._known & english_words())} if base else self._known  # no slip leads to "lightheadeded"
         for word in sorted(spelled):
             if SHORTEST_SWAPPED <= len(word) <= LONGEST and word.isalpha():
-                for shorter in _deletions(word, 2 if len(word) >= SHORTEST_TWO_SLIPS and word in base else 1):
-                    self._by_deletion.setdefault(shorter, []).append(word)
+                self._by_start.setdefault((word[0], len(word)), []).append(word)
+                if len(word) >= SHORTEST_TWO_SLIPS and (not base or word in base):
+                    self._long_by_start.setdefault((word[0], len(word)), []).append(word)
+                if len(word) >= SHORTEST_WRONG_START:
+                    self._by_tail.setdefault(word[1:], []).append(word)
         self.read = lru_cache(maxsize=20_000)(self._read)
 
     def _read(self, word: str) -> tuple[str, ...]:
@@ -63,19 +72,25 @@ class Speller:
         return (word,)
 
     def _nearest(self, word: str, slips: int) -> str:
-        best: tuple[int, bool, str] | None = None
-        for shorter in _deletions(word, slips):
-            for known in self._by_deletion.get(shorter, ()):
-                if len(known) < SHORTEST_ONE_SLIP and sorted(known) != sorted(word):
-                    continue
-                if slips == 2 and (len(known) < SHORTEST_TWO_SLIPS or known[0] != word[0]):
-                    continue
-                if known[0] != word[0] and (len(known) < 6 or known[1:2] not in word[:2]):
-                    continue
-                distance = _slips(word, known, slips)
-                if distance <= slips and (best is None or (distance, known[0] != word[0], known) < best):
-                    best = (distance, known[0] != word[0], known)
-        return best[2] if best else ""
+        """The known word at most ``slips`` away (optimal string alignment), or nothing; ties by the alphabet."""
+        lists = self._by_start if slips == 1 else self._long_by_start
+        near = [
+            (int(distance), known)
+            for length in range(len(word) - slips, len(word) + slips + 1)
+            for known, distance, _ in process.extract(
+                word, lists.get((word[0], length), ()), scorer=OSA.distance, score_cutoff=slips, limit=None
+            )
+            if len(known) >= SHORTEST_ONE_SLIP or sorted(known) == sorted(word)
+        ]
+        if near:
+            return min(near)[1]
+        return min(self._wrong_start(word), default="") if slips == 1 else ""
+
+    def _wrong_start(self, word: str) -> list[str]:
+        """Known words that ``word`` becomes by changing, adding or swapping its first letter."""
+        swapped = word[1] + word[0] + word[2:]
+        found = [*self._by_tail.get(word[1:], ()), *self._by_tail.get(word, ())]
+        return [*found, swapped] if swapped in self._by_tail.get(swapped[1:], ()) else found
 
     def _split(self, word: str) -> tuple[str, ...]:
         """The fewest known words that ``word`` is made of, or nothing."""
@@ -96,15 +111,6 @@ class Speller:
         return found
 
 
-def _deletions(word: str, count: int) -> set[str]:
-    found = {word}
-    edge = {word}
-    for _ in range(count):
-        edge = {text[:i] + text[i + 1 :] for text in edge for i in range(len(text))}
-        found |= edge
-    return found
-
-
 def _without_doubles(word: str) -> str:
     return "".join(char for index, char in enumerate(word) if index == 0 or char != word[index - 1])
 
@@ -112,19 +118,3 @@ def _without_doubles(word: str) -> str:
 def _one_double_fewer(word: str) -> list[str]:
     return [word[:i] + word[i + 1 :] for i in range(1, len(word)) if word[i] == word[i - 1]]
 
-
-def _slips(first: str, second: str, limit: int) -> int:
-    """Optimal string alignment distance; ``limit + 1`` where it is larger than ``limit``."""
-    if abs(len(first) - len(second)) > limit:
-        return limit + 1
-    before_last: list[int] = []
-    last = list(range(len(second) + 1))
-    for i, char in enumerate(first, 1):
-        row = [i]
-        for j, other in enumerate(second, 1):
-            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (char != other))
-            if i > 1 and j > 1 and char == second[j - 2] and first[i - 2] == other:
-                cost = min(cost, before_last[j - 2] + 1)
-            row.append(cost)
-        before_last, last = last, row
-    return min(last[-1], limit + 1)
