@@ -248,7 +248,7 @@ class BotApi:
         if self._polling:
             self._polling.news.set()
 
-    async def wait_for(self, count: int, seconds: float = 40.0) -> list[Sent]:
+    async def wait_for(self, count: int, seconds: float = 90.0) -> list[Sent]:
         """The messages sent, once there are ``count``."""
         async with asyncio.timeout(seconds):
             while len(self.sent) < count:
