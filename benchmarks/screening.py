@@ -1,7 +1,8 @@
 """How well red flags are heard. Run from the repository: ``python benchmarks/screening.py WHAT``.
 
-WHAT is ``round NN`` (one round of tests/rounds), ``rounds`` (all that are finished), ``set FILE.jsonl`` (any labelled set), ``lines``
-(must_fire and must_not_fire of the rules), ``phrasings`` (every phrasing of every entry; all harmless) or ``speed``.
+WHAT is ``round NN`` (one round of tests/rounds), ``rounds`` (all that are finished), ``set FILE.jsonl`` (any
+labelled set), ``lines`` (must_fire and must_not_fire of the rules), ``phrasings`` (every phrasing of every entry; all
+harmless) or ``speed``.
 ``--misses`` lists what went wrong, ``--rules-only`` leaves the second listener out.
 """
 
@@ -93,7 +94,7 @@ def report(title: str, counts: dict[str, tuple[int, int]]) -> None:
 
 
 def speed(screener: Screener, lines: Sequence[Line]) -> None:
-    """p50, p99 and the worst of real messages, and the worst of hostile ones, in milliseconds."""
+    """p50, p99 and the worst of real messages, and the worst of hostile ones, in milliseconds of CPU time."""
     for line in lines[:200]:
         screener.find_red_flag(line.text)
     times = sorted(timed(screener.find_red_flag, line.text) for line in lines)
@@ -108,17 +109,18 @@ def speed(screener: Screener, lines: Sequence[Line]) -> None:
 def hostile() -> list[tuple[str, str]]:
     """Texts of 4,096 characters made to be slow."""
     pieces = {
-        "one letter": "a", "no spaces": "cantfeelmylegs", "signs": "leg numb ", "denials": "no numbness or ", "cues": "can i not ",
-        "commas": "numb,leg,", "slips": "nmubness lgeg tinglign ", "new lines": "numb\n", "emoji": "🦵🩸", "long words": "qwertyuiopasdfghjklzxcvbn ",
-        "pee": "cant pee my leg since ", "other script": "не могу ", "numbers": "39.5 ", "pain": "severe pain in my back and belly ",
+        "one letter": "a", "no spaces": "cantfeelmylegs", "signs": "leg numb ", "denials": "no numbness or ",
+        "cues": "can i not ", "commas": "numb,leg,", "slips": "nmubness lgeg tinglign ", "new lines": "numb\n",
+        "emoji": "🦵🩸", "long words": "qwertyuiopasdfghjklzxcvbn ", "pee": "cant pee my leg since ",
+        "other script": "не могу ", "numbers": "39.5 ", "pain": "severe pain in my back and belly ",
     }  # fmt: skip
     return [(name, (piece * (HOSTILE // len(piece) + 1))[:HOSTILE]) for name, piece in pieces.items()]
 
 
 def timed(call: Callable[[str], object], text: str) -> float:
-    start = time.perf_counter()
+    start = time.thread_time()
     call(text)
-    return 1000 * (time.perf_counter() - start)
+    return 1000 * (time.thread_time() - start)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

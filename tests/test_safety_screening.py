@@ -138,7 +138,11 @@ def test_any_text_is_screened_without_failing(text: str) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.sampled_from(["leg", "numb", "can't", "pee", "no", "my", "?", ",", "not", "both", "if", "dog"]), max_size=700))
+@given(
+    st.lists(
+        st.sampled_from(["leg", "numb", "can't", "pee", "no", "my", "?", ",", "not", "both", "if", "dog"]), max_size=700
+    )
+)
 def test_words_of_the_rules_in_any_order_are_screened_in_bounded_time(words: list[str]) -> None:
     start = time.thread_time()
     assert not SCREENER.find_red_flag(" ".join(words)).is_degraded

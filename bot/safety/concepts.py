@@ -1,9 +1,9 @@
 """Concepts: all the words for one thing, found in a message.
 
 An item of a concept is written as people say it. ``between my legs`` are words one after the other (fillers such as
-"my" don't count); ``…`` stands for up to three words; ``<cannot>`` is any item of another concept; ``give/gave`` is either
-word; ``=bits`` is exactly this form, where every other word also stands for its plural, ``-ed``, ``-ing`` and so on;
-``#38-42`` is any number from 38 to 42, in digits or words.
+"my" don't count); ``…`` stands for up to three words; ``<cannot>`` is any item of another concept; ``give/gave`` is
+either word; ``=bits`` is exactly this form, where every other word also stands for its plural, ``-ed``, ``-ing`` and so
+on; ``#38-42`` is any number from 38 to 42, in digits or words.
 """
 
 import re

@@ -58,7 +58,10 @@ class LanguageScreen:
             self._unspaced.append(sign)
 
     def screen(self, text: str, normal: str) -> tuple[bool, tuple[Finding, ...]]:
-        """Whether ``text`` (``normal``: normalised) is in a language the bot doesn't read, and the worst signs it names."""
+        """Whether ``text`` is in a language the bot doesn't read, and the worst signs it names.
+
+        ``normal`` is the same text normalised.
+        """
         typed = _WORD.findall(normal)
         spaced = " ".join(typed)
         findings: dict[str, Finding] = {}

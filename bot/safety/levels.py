@@ -54,8 +54,8 @@ class Screening:
     """What one message gave: ``findings`` highest first, at equal level in the order of the file.
 
     ``blocked`` tells for people what was met and why it does not count. ``is_foreign``: another script or language than
-    the bot reads, so that the number and the clinic's phone must go out at once. ``is_degraded``: a part of the screening
-    failed; what was found still counts, and the safety line must go out.
+    the bot reads, so that the number and the clinic's phone must go out at once. ``is_degraded``: a part of the
+    screening failed; what was found still counts, and the safety line must go out.
     """
 
     findings: tuple[Finding, ...] = ()

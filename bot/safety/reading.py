@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-
 # How strongly the text breaks before a word. Distances between signs are counted in words; a break counts as several.
 NONE, COMMA, STOP, QUESTION = range(4)
 _PLACES = (1, 2, 4, 6)
@@ -14,8 +13,9 @@ RECENT = 16
 
 _PIECE = re.compile(r"\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)*|\.{2,}|[.!;\n…]+|\?[?!.]*|[,:()–—/&+\"]|-+")
 _SHORTHAND = {
-    "b4": "before", "w8": "wait", "gr8": "great", "l8": "late", "2day": "today", "2nite": "tonight", "2moro": "tomorrow",
-    "2nd": "second", "1st": "first", "3rd": "third", "4eva": "forever", "any1": "anyone", "some1": "someone", "c0ck": "cock",
+    "b4": "before", "w8": "wait", "gr8": "great", "l8": "late", "2day": "today", "2nite": "tonight",
+    "2moro": "tomorrow", "2nd": "second", "1st": "first", "3rd": "third", "4eva": "forever", "any1": "anyone", "some1": "someone",
+    "c0ck": "cock",
 }  # fmt: skip
 _SHORTHAND_AT = re.compile(r"\b(" + "|".join(_SHORTHAND) + r")\b")
 _NUMBERS = {

@@ -22,8 +22,8 @@ REFUSED_WITHIN = 2  # words from a denial to the excuse it takes away
 _PLURAL = frozenset({"they", "them", "themselves", "their"})
 _THIRD_PERSON = frozenset({"he", "she", "it", "they", "him", "them", "his", "her", "its", "their"})
 CUES = (
-    "denials", "whole_denials", "not_denials", "settled", "openers", "supposed", "told", "past", "over", "now", "animals",
-    "idioms", "people",
+    "denials", "whole_denials", "not_denials", "settled", "openers", "supposed", "told", "past", "over", "now",
+    "animals", "idioms", "people",
 )  # fmt: skip
 
 
@@ -125,7 +125,11 @@ class MessageScope:
                 return index
             if word in self._is.joining and not self._list_goes_on(index + 1):
                 return index
-            if index > cue.start + 1 and word in self._is.subjects and reading.words[index - 1] not in self._is.subjects:
+            if (
+                index > cue.start + 1
+                and word in self._is.subjects
+                and reading.words[index - 1] not in self._is.subjects
+            ):
                 if not subjects_left and index > cue.end:
                     return index
                 subjects_left -= 1
@@ -152,12 +156,10 @@ class MessageScope:
         for cue_mask, start, end in self._denials:
             if not cue_mask & match.mask and start <= sign.start < end:
                 return True
-        return any(
-            self._settles(settled, match) for settled in self._at("settled") if not settled.mask & match.mask
-        )
+        return any(self._settles(settled, match) for settled in self._at("settled") if not settled.mask & match.mask)
 
     def _settles(self, settled: Occurrence, match: Match) -> bool:
-        """"Numbness: none" and "bladder is fine" settle a sign; in "numb foot, strength is fine" it is another that is fine."""
+        """Whether the sign itself is fine ("numbness: none"), and not another one ("numb foot, strength is fine")."""
         reading = self._reading
         if not match.sign.end <= settled.start <= match.end + SETTLED_WITHIN:
             return False
@@ -195,7 +197,7 @@ class MessageScope:
         return index in self._named and self._reading.words[index] not in _THIRD_PERSON
 
     def _is_told(self, match: Match) -> bool:
-        """Whether the sign is news of others: "read about …", "a film in which …", with nobody of the writer's in it."""
+        """Whether the sign is news of others ("read about …", "a film in which …"), nobody of the writer's in it."""
         start = self._clauses[match.start]
         return any(
             start <= told.start <= match.end
@@ -218,7 +220,9 @@ class MessageScope:
     def _is_asked_in_general(self, match: Match) -> bool:
         start, words = self._clauses[match.start], self._reading.words
         openers = [
-            o for o in self._at("openers") if self._opens(start, o) and o.start <= match.start and not o.mask & match.mask
+            o
+            for o in self._at("openers")
+            if self._opens(start, o) and o.start <= match.start and not o.mask & match.mask
         ]
         if not openers:
             return self._speaks_of_anyone(match, start)

@@ -117,4 +117,3 @@ def _without_doubles(word: str) -> str:
 
 def _one_double_fewer(word: str) -> list[str]:
     return [word[:i] + word[i + 1 :] for i in range(1, len(word)) if word[i] == word[i - 1]]
-
