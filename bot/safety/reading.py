@@ -85,7 +85,8 @@ def read(normal: str, spelling: Spelling, fillers: Fillers, same: Mapping[str, s
             if piece != "-":
                 writer.stop(NONE)
         else:
-            writer.stop(STOP if first in ".!;\n…" else COMMA)
+            # Two dots and more are a breath, not an end: "my foot.. it's numb".
+            writer.stop(STOP if first in ".!;\n" and not piece.startswith("..") else COMMA)
     writer.finish()
     return reading
 
