@@ -5,6 +5,7 @@ Every step is in the store, so a restart goes on where it was.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -112,7 +113,7 @@ class Proposals:
     async def _check(self, step: Step) -> None:
         details = step.details
         verdict = await self._reloader.publisher.preview(self._rework(details))
-        checked = {**details, "verdict": verdict.to_json()}
+        checked = {**details, "verdict": replace(verdict, known=()).to_json()}
         # Taking something back is one tap; its undo is one tap too.
         if details["undoes"] and verdict.is_good and (details["may"] or not verdict.is_medical):
             await self._store.save(step.id, checked, WORKING)

@@ -77,7 +77,7 @@ class Publisher:
     async def preview(self, rework: Rework) -> Verdict:
         """What would be said of the folder after ``rework``. Raises a BotError when it can't be done at all."""
         files = await asyncio.to_thread(self.folder.read)
-        return await self.check(reworked(files, rework(files)))
+        return await self.check(await asyncio.to_thread(lambda: reworked(files, rework(files))))
 
     async def publish(
         self, rework: Rework, *, who: str, how: str, undoes: int = 0, checked: Verdict | None = None
@@ -91,8 +91,9 @@ class Publisher:
                 files = await asyncio.to_thread(self.folder.read)
                 if refusal := await self._settle(files):
                     return Published(refusal)
-                changed = rework(files)
-                version = version_of(reworked(files, changed))
+                # Reading YAML takes tens of milliseconds, which an answer must not wait for.
+                changed = await asyncio.to_thread(rework, files)
+                version = await asyncio.to_thread(version_of, reworked(files, changed))
                 is_checked = checked is not None and checked.is_good and checked.version == version
                 verdict = checked if is_checked and checked else await self.check(reworked(files, changed))
                 if not verdict.is_good or version == version_of(files):

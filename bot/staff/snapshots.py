@@ -5,8 +5,9 @@ import json
 import pickle
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -64,6 +65,20 @@ class SnapshotError(BotError):
     """There is no snapshot that can be used."""
 
 
+def _in_parts(content: Content) -> bytes:
+    parts = {field.name: pickle.dumps(getattr(content, field.name), protocol=5) for field in fields(content)}
+    return pickle.dumps(parts, protocol=5)
+
+
+def _from_parts(raw: bytes) -> Content:
+    """Part by part, with a breath between them: unpickling lets no other thread run, and patients wait for answers."""
+    parts = {}
+    for name, part in pickle.loads(raw).items():
+        parts[name] = pickle.loads(part)
+        time.sleep(0)
+    return Content(**parts)
+
+
 @cache
 def code_version() -> str:
     """12 hex digits that change with any line of the bot: a pickle of other code must not be loaded."""
@@ -103,7 +118,7 @@ class Snapshots:
     def keep(self, place: Path, content: Content, verdict: Verdict) -> None:
         """Makes a staged place the snapshot of its version, whole or not at all."""
         # Lines of the files are for checks only, and are half of what would have to be loaded.
-        replace_file(place / "content.pickle", pickle.dumps(replace(content, documents={}), protocol=5))
+        replace_file(place / "content.pickle", _in_parts(replace(content, documents={})))
         stored = {"code": code_version(), "verdict": verdict.to_json()}
         replace_file(place / "verdict.json", json.dumps(stored, ensure_ascii=False).encode())
         target = self.folder / verdict.version
@@ -145,10 +160,10 @@ class Snapshots:
             raise SnapshotError("No checked content is kept yet.")
         if self.verdict(version):
             try:
-                content = pickle.loads((self.folder / version / "content.pickle").read_bytes())
+                content = _from_parts((self.folder / version / "content.pickle").read_bytes())
             except Exception:  # a damaged pickle may raise anything; the files are still there
                 content = None
-            if isinstance(content, Content) and content.version == version:
+            if content and content.version == version:
                 return content
         return load(self.files(version))
 
