@@ -136,10 +136,8 @@ async def test_a_signal_during_an_outage_ends_it_in_time_too(tmp_path: Path) -> 
         for chat in range(2, 90):
             api.write(chat, "hello")
         await asyncio.sleep(0.3)
-        began = time.monotonic()
         running.terminate()
         assert await asyncio.wait_for(running.wait(), STOP_SECONDS) == 0
-        assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("is_polling", [True, False])
