@@ -19,7 +19,7 @@ LONGEST_GAP = 3
 MOST_OCCURRENCES = 16
 _NUMBER = re.compile(r"#(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)$")
 _VOWELS = "aeiou"
-_NOT = frozenset({"not", "isnt", "wasnt"})  # "is not" reads as "isnt"
+_NOT = frozenset({"not", "isnt", "wasnt", "aint"})  # "is not" reads as "isnt", "am not" as "aint"
 
 
 class Occurrence(NamedTuple):

@@ -286,7 +286,14 @@ class MessageScope:
             <= NEAR_EXCUSE
             for concept in excuses
             for excuse in self._found.get(concept, ())
-            if not self._is_refused(excuse)
+            if not self._is_refused(excuse) and not self._is_asked_after(excuse, match)
+        )
+
+    def _is_asked_after(self, excuse: Occurrence, match: Match) -> bool:
+        """Whether the excuse stands in a question that follows the sign: "my foot is numb, does ice help?"."""
+        return any(
+            match.end <= opener.start <= excuse.start and self._opens(self._clauses[opener.start], opener)
+            for opener in self._at("openers")
         )
 
     def _is_refused(self, excuse: Occurrence) -> bool:
