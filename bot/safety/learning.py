@@ -20,9 +20,9 @@ from bot.safety.traits import BLOCKS, WIDTH, Traits
 # Weight of half the squared norm against the summed loss of lines of weight 1; steps of the solver. More of either
 # gained nothing (cross-validation over writers).
 PENALTY = 0.1
-STEPS = 25
-# Lines from real speech teach more than the orderly phrasings of the FAQ, of which there are many.
-OVERHEARD_WEIGHT, FAQ_WEIGHT, OTHER_WEIGHT = 2.0, 0.5, 0.3
+STEPS = 20
+# Overheard speech teaches more than the orderly phrasings of the FAQ, of which there are many.
+OVERHEARD_WEIGHT, FAQ_WEIGHT, OTHER_WEIGHT = 2.0, 1.0, 0.3
 # Below this many lines of either kind there is nothing to learn: the rules stand alone.
 FEWEST_LINES = 100
 SMOOTHING = 0.1
@@ -82,9 +82,9 @@ def lines_of(content: Content) -> list[Line]:
         lines += [Line(message, rule.id, 1, "rules") for message in rule.must_fire]
         lines += [Line(message, HARMLESS, OVERHEARD_WEIGHT, "rules") for message in rule.must_not_fire]
     for entry in content.entries.values():
-        lines += [Line(message, HARMLESS, FAQ_WEIGHT, "faq") for message in entry.phrasings]
+        lines += [Line(message, HARMLESS, FAQ_WEIGHT, f"faq-{entry.id}") for message in entry.phrasings]
     for tests in content.utterances:
-        lines += [Line(message, HARMLESS, FAQ_WEIGHT, "faq") for message in tests.utterances]
+        lines += [Line(message, HARMLESS, FAQ_WEIGHT, f"faq-{tests.entry}") for message in tests.utterances]
     for talk in content.small_talk.values():
         lines += [Line(message, HARMLESS, OTHER_WEIGHT, "other") for message in talk.phrasings]
     lines += [Line(message, HARMLESS, OTHER_WEIGHT, "other") for message in content.out_of_scope]

@@ -5,21 +5,23 @@ works without it. What it learns from is content (red-flags.yaml, overheard/, th
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.safety.traits import BLOCKS, Traits
+from bot.safety.traits import BLOCKS, Traits, place_of
 
 # Logits from which it asks, raises, and raises where the rules would have asked; those from which of two levels it
 # takes the lower. From cross-validation over writers (benchmarks/listening.py, docs/rounds.md).
-ASK_AT = -0.6
-RAISE_AT = 1.8
-RAISE_CHECK_AT = 1.0
+ASK_AT = 1.0
+RAISE_AT = 3.0
+RAISE_CHECK_AT = 2.0
 URGENT_BELOW = -1.0
 MOST_CERTAIN = 30.0  # logit
+MOST_TELLING = 3
 
 Halves = NDArray[np.float16]
 Floats = NDArray[np.float32]
@@ -35,6 +37,9 @@ class Opinion:
     raises: bool
 
 
+_BLOCKS = np.arange(len(BLOCKS))
+_WEIGHTS = np.array([weight for weight, _ in BLOCKS.values()])
+_TINY = 1e-9
 QUIET = Opinion("", 0.0, False, False)
 
 
@@ -62,7 +67,7 @@ class Listener:
         raises = logit >= (RAISE_CHECK_AT if is_asking else RAISE_AT)
         if not (asks or raises):
             return QUIET
-        rule = self._rule(heard, places, values)
+        rule = self.rule(heard, places, values)
         return Opinion(rule, certainty(logit), True, raises)
 
     def alarm_logit(self, heard: Traits) -> tuple[float, NDArray[np.int32], Floats]:
@@ -70,7 +75,13 @@ class Listener:
         places, values = weighed(heard, self.rarity)
         return float(values @ self.alarm[places].astype(np.float32)) + self.constants[0], places, values
 
-    def _rule(self, heard: Traits, places: NDArray[np.int32], values: Floats) -> str:
+    def telling(self, words: Sequence[str]) -> list[str]:
+        """The ``MOST_TELLING`` words that speak most for a red flag, for people."""
+        speaks = {word: float(self.alarm[place_of(word)] * self.rarity[place_of(word)]) for word in words}
+        return sorted((word for word in speaks if speaks[word] > 0), key=lambda word: -speaks[word])[:MOST_TELLING]
+
+    def rule(self, heard: Traits, places: NDArray[np.int32], values: Floats) -> str:
+        """The likeliest rule of the likelier level; at doubt the higher level."""
         is_urgent = float(values @ self.emergency[places].astype(np.float32)) + self.constants[1] < URGENT_BELOW
         known = np.concatenate((heard.blocks[0], heard.blocks[2]))
         at = np.minimum(np.searchsorted(self.slots, known), len(self.slots) - 1)
@@ -81,16 +92,12 @@ class Listener:
 
 def weighed(heard: Traits, rarity: NDArray[Any]) -> tuple[NDArray[np.int32], Floats]:
     """The places that count and their values: each block by rarity (idf), of the block's own length."""
-    places, values = [], []
-    for block, (weight, _) in zip(heard.blocks, BLOCKS.values(), strict=True):
-        value = rarity[block].astype(np.float32)
-        length = float(value @ value)
-        if length > 0:
-            places.append(block)
-            values.append(value * np.float32(weight / math.sqrt(length)))
-    if not places:
-        return np.zeros(0, np.int32), np.zeros(0, np.float32)
-    return np.concatenate(places), np.concatenate(values)
+    places = np.concatenate(heard.blocks)
+    block = np.repeat(_BLOCKS, [len(one) for one in heard.blocks])
+    value = rarity[places].astype(np.float32)
+    length = np.bincount(block, value * value, len(_BLOCKS))
+    share = _WEIGHTS / np.sqrt(np.maximum(length, _TINY))
+    return places, value * share.astype(np.float32)[block]
 
 
 def certainty(logit: float) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from copy import copy
 from typing import Self
 
-from bot.content.red_flags import RedFlags
+from bot.content.red_flags import ALL_HEEDS, RedFlags
 from bot.safety.concepts import Found, Lexicon, Occurrence
 from bot.safety.languages import LanguageScreen
 from bot.safety.levels import Finding, Heard, Level, Screening
@@ -51,6 +51,10 @@ class Screener:
         self._levels = {rule.id: rule.level for rule in self._book.rules}
         self._listener: Listener | None = None
         self._lacks_listener = False
+        self._signs = {
+            rule.id: frozenset(combination.concepts[0] for combination in (*rule.when, *rule.ask_when))
+            for rule in self._book.rules
+        }
 
     def with_listener(self, listener: Listener) -> Self:
         """This screener with a second listener, which may only raise what the rules found."""
@@ -115,11 +119,20 @@ class Screener:
             opinion = self._listener.hear(heard, is_asking=top is not None and top.level is Level.CHECK)
         except Exception:
             return Screening(is_degraded=True)
-        if not opinion.asks:
+        if not opinion.asks or not self._has_sign(opinion.rule, found, scope):
             return Screening()
         level = self._levels[opinion.rule] if opinion.raises else Level.CHECK
-        evidence = f"second listener: sounds like {opinion.rule} ({opinion.certainty:.2f})"
+        words = ", ".join(self._listener.telling(reading.words))
+        evidence = f"second listener: sounds like {opinion.rule} ({opinion.certainty:.2f}): {words}"
         return Screening((Finding(level, opinion.rule, (evidence,)),))
+
+    def _has_sign(self, rule: str, found: Found, scope: MessageScope) -> bool:
+        """Whether a sign of ``rule`` stands in the message and is not denied, asked about or past."""
+        return any(
+            not scope.why_blocked(_alone(occurrence), ALL_HEEDS, ())
+            for concept in self._signs[rule] & found.keys()
+            for occurrence in found[concept][:MOST_HEARD]
+        )
 
     def _screen_window(
         self, reading: Reading, earlier: Sequence[Heard], found: Found, scope: MessageScope

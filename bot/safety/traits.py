@@ -21,8 +21,9 @@ Places = NDArray[np.int32]
 
 WIDTH = 1 << 20
 MOST_WORDS = 160
-MOST_CONCEPTS = 120  # counted with every occurrence; hostile repetition brings thousands
-MOST_ALIKE = 3  # occurrences of one concept
+MOST_CONCEPTS = 80  # counted with every occurrence; hostile repetition brings thousands
+MOST_ALIKE = 2  # occurrences of one concept
+MOST_WEIGHED = 40  # stretches of words asked whether they are denied, past and so on
 NEAR = 9  # places between two concepts that make a pair
 MOST_NEAR = 8
 LONGEST_WORD = 24
@@ -30,10 +31,10 @@ PIECES = (3, 4, 5)
 
 # Blocks with their weight and in how many lines a trait must stand to count (cross-validation over writers).
 BLOCKS: dict[str, tuple[float, int]] = {
-    "words": (1.0, 2),
+    "words": (1.0, 3),
     "pieces": (1.0, 3),
-    "concepts": (1.0, 2),
-    "pairs": (0.7, 2),
+    "concepts": (1.0, 3),
+    "pairs": (0.7, 3),
     "shape": (0.3, 2),
 }
 _MASK = WIDTH - 1
@@ -74,6 +75,11 @@ def _place(number: int) -> int:
 @lru_cache(maxsize=20_000)
 def _stem_hash(word: str) -> int:
     return _hash("w " + stem(word))
+
+
+def place_of(word: str) -> int:
+    """The place of a word by itself."""
+    return _place(_stem_hash(word))
 
 
 def _words(reading: Reading) -> set[int]:
@@ -123,6 +129,8 @@ def _concepts(reading: Reading, found: Found, scope: MessageScope, lexicon: Lexi
             if len(where) >= MOST_CONCEPTS:
                 break
             if occurrence not in reasons:
+                if len(reasons) >= MOST_WEIGHED:
+                    break
                 match = Match(occurrence, occurrence.mask, occurrence.start, occurrence.end)
                 reasons[occurrence] = scope.why_blocked(match, ALL_HEEDS, ())
             reason = reasons[occurrence]
