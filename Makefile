@@ -19,8 +19,9 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "Python's venv module is missing: apt-get install python3-venv, then try again."; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/run.installed: requirements/run.txt | $(BIN)/python
+$(VENV)/run.installed: requirements/run.txt requirements/second-stage.txt | $(BIN)/python
 	$(PIP) install --quiet --require-hashes --only-binary :all: -r requirements/run.txt
+	@$(PIP) install --quiet --require-hashes --no-deps -r requirements/second-stage.txt || echo "The second stage could not be installed; the first answers alone."
 	@touch $@
 
 $(VENV)/test.installed: requirements/test.txt $(VENV)/run.installed

@@ -1,7 +1,8 @@
 """The second stage: what an utterance means, where its words alone don't tell.
 
 Sentence vectors and a logistic regression on them, "none of these" among its classes, weighed together with the
-first stage. Measured on the development set: +3 points of first right, and half as many wrong answers.
+first stage. Measured on the development set, matcher alone: 94.6 → 96.7 % first right, 75.9 → 87.2 % answered right,
+1.1 → 0.4 % answered wrong.
 """
 
 from dataclasses import dataclass
