@@ -119,9 +119,10 @@ class Screener:
             opinion = self._listener.hear(heard, is_asking=top is not None and top.level is Level.CHECK)
         except Exception:
             return Screening(is_degraded=True)
-        if not opinion.asks or not self._has_sign(opinion.rule, found, scope):
+        is_own = opinion.asks and self._has_sign(opinion.rule, found, scope)
+        if not opinion.asks or not (is_own or any(self._has_sign(rule, found, scope) for rule in self._signs)):
             return Screening()
-        level = self._levels[opinion.rule] if opinion.raises else Level.CHECK
+        level = self._levels[opinion.rule] if opinion.raises and is_own else Level.CHECK
         words = ", ".join(self._listener.telling(reading.words))
         evidence = f"second listener: sounds like {opinion.rule} ({opinion.certainty:.2f}): {words}"
         return Screening((Finding(level, opinion.rule, (evidence,)),))
