@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bot.safety.traits import BLOCKS, Traits, place_of
 
 # Logits from which it asks, raises, and raises where the rules would have asked; those from which of two levels it
-# takes the lower. From cross-validation over writers (benchmarks/listening.py, docs/rounds.md).
+# takes the lower. Chosen after cross-validation over writers and kinds of FAQ lines; what is known of them: docs/rounds.md.
 ASK_AT = 1.0
 RAISE_AT = 3.0
 RAISE_CHECK_AT = 2.0
