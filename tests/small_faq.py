@@ -1,5 +1,4 @@
 """A small FAQ folder that is real in every part and quick to check: six entries, two red flags."""
-# ruff: noqa: E501
 
 import shutil
 from pathlib import Path

@@ -1,5 +1,4 @@
 """The staff's commands, on real folders and a real git checkout."""
-# ruff: noqa: E501
 
 import asyncio
 import os

@@ -80,9 +80,7 @@ def features(reading: Reading) -> Features:
     """Features of each block, each once, in the order they stand."""
     concepts = reading.concepts
     near = (
-        f"{min(a, b)}+{max(a, b)}"
-        for (i, a), (j, b) in combinations(enumerate(concepts), 2)
-        if j - i <= PAIR_REACH
+        f"{min(a, b)}+{max(a, b)}" for (i, a), (j, b) in combinations(enumerate(concepts), 2) if j - i <= PAIR_REACH
     )
     return {
         "word": list(dict.fromkeys(reading.stems)),
