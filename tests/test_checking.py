@@ -1,11 +1,11 @@
 """`check` says what is wrong in plain words, each with file, line and cure, and passes the shipped content."""
 
+import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from conftest import WEIGHTS
 
 from bot.assistant import build
 from bot.checking import live_problems, problems
@@ -13,6 +13,7 @@ from bot.content import load
 from bot.errors import ContentError, Severity
 
 FAQ = Path(__file__).parent.parent / "faq"
+WEIGHTS = Path(os.environ["WEIGHTS_DIR"])  # set for all tests in conftest.py
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
