@@ -54,7 +54,7 @@ def test_the_shipped_content_is_marked_as_an_example(content):
     [
         ("en/entries/ice.yaml", "see_also: [heat", "see_also: [haet", "`haet`, which is no entry"),
         ("en/entries/ice.yaml", "disclaimer: general", "disclaimer: generel", "no disclaimer"),
-        ("en/entries/ice.yaml", "id: ice", "id: walking", "another entry"),
+        ("en/entries/ice.yaml", "id: ice", "id: walking", "the file is named ice.yaml"),
         ("en/entries/ice.yaml", "phrasings:", "phrasing:", "`phrasing` is not a key"),
         ("en/entries/ice.yaml", "answer: |\n", "answer: |\n  {fone}\n\n", "no placeholder"),
         ("en/phrases.yaml", "examples: [relief-now", "examples: [relief-later", "no entry"),
@@ -131,14 +131,14 @@ def test_a_phrasing_asked_for_in_two_entries_and_a_copy_are_named(faq, remarks):
     edit(faq, "en/entries/heat.yaml", "phrasings:\n", "phrasings:\n  - does a warm bath loosen my sore back\n")
     said = [str(problem) for problem in remarks()]
     assert any("also asks for" in line for line in said)
-    assert any("ice.yaml:6" in line and "almost a copy of line 5" in line for line in said)
+    assert any("ice.yaml" in line and "almost a copy of line" in line for line in said)
 
 
 def test_a_broken_red_flag_line_is_a_problem(faq, remarks):
     path = faq / "en/red-flags.yaml"
     text = path.read_text()
     at = text.index("    must_fire:\n") + len("    must_fire:\n")
-    path.write_text(text[:at] + "      - my garden looks lovely today\n" + text[at:])
+    path.write_text(text[:at] + "    - my garden looks lovely today\n" + text[at:])
     line = text[:at].count("\n") + 1
     found = [problem for problem in remarks() if "must raise" in problem.message]
     assert [(problem.path, problem.line) for problem in found] == [("en/red-flags.yaml", line)]
