@@ -37,8 +37,10 @@ install: $(VENV)/run.installed
 run: install
 	@exec $(BIN)/python -m bot run
 
+# Two processes: playwright's event loop stays in its process, and no other can run beside it.
 test: $(VENV)/test.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore tests/browser
+	$(BIN)/python -m pytest tests/browser
 
 check: $(VENV)/test.installed
 	$(BIN)/ruff check .

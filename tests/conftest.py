@@ -29,8 +29,3 @@ def assistant(content: "Content") -> "Assistant":
     from bot.assistant import build
 
     return build(content, WEIGHTS, second_stage=False)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come last: playwright's loop stays in the process, and no other can run beside it."""
-    items.sort(key=lambda item: "browser" in item.path.parts)
