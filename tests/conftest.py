@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from bot.assistant import Assistant
@@ -15,6 +16,10 @@ ROOT = Path(__file__).parent.parent
 # Learned once for all tests, also those that start the bot as a process; by hash of content and code.
 WEIGHTS = ROOT / "build" / "weights"
 os.environ["WEIGHTS_DIR"] = str(WEIGHTS)
+
+# The same examples at every run, and no deadline: a busy machine is no bug.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

