@@ -29,12 +29,11 @@ class Assistant:
     version = "test"
     is_slow = False
 
-    def reply(self, message: Message, conversation: Conversation) -> Turn:
+    def reply(self, message: Message, conversation: Conversation, screening: Screening | None = None) -> Turn:
         reply, toast = answer(message)
         records = (Forget(),) if message.action == "forget" else ()
-        return Turn(
-            Outcome.ANSWER, reply, conversation, self.screen(message, conversation), toast=toast, records=records
-        )
+        heard = screening or self.screen(message, conversation)
+        return Turn(Outcome.ANSWER, reply, conversation, heard, toast=toast, records=records)
 
     def screen(self, message: Message, _conversation: Conversation) -> Screening:
         found = (Finding(Level.EMERGENCY, "cauda-equina", ()),) if "numb" in message.text else ()
