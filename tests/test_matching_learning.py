@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from bot.learning import logistic
+from bot.learning.sentences import SentenceModel, find
 from bot.learning.storing import load_arrays, pack, save_arrays, unpack
+from bot.learning.wordpiece import WordPieces
 from bot.matching import learning
 from bot.matching.confidence import sharpness, softmax
 from bot.matching.examples import Example
 from bot.matching.features import Space, Vector
 from bot.matching.parts import parts
 from bot.matching.rows import Rows
-from bot.matching.sentences import SentenceModel, find
 from bot.matching.vectors import vectors_of
-from bot.matching.wordpiece import WordPieces
 
 
 @pytest.fixture(scope="module")
