@@ -28,10 +28,10 @@ from numpy.typing import NDArray  # noqa: E402
 
 from bot.content import Content, load  # noqa: E402
 from bot.evaluation import read  # noqa: E402
+from bot.learning.sentences import SentenceModel, find  # noqa: E402
 from bot.matching import Matcher  # noqa: E402
 from bot.matching.concepts import stems_of  # noqa: E402
 from bot.matching.examples import NONE  # noqa: E402
-from bot.matching.sentences import SentenceModel, find  # noqa: E402
 from bot.matching.vectors import vectors_of  # noqa: E402
 
 # Entries with their scores, best first.

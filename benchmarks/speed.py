@@ -16,8 +16,8 @@ sys.path.insert(0, str(ROOT))
 
 from bot.content import load  # noqa: E402
 from bot.evaluation import read  # noqa: E402
+from bot.learning.sentences import find  # noqa: E402
 from bot.matching import Matcher  # noqa: E402
-from bot.matching.sentences import find  # noqa: E402
 
 
 def resident() -> float:

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from bot.content import load
+from bot.learning.sentences import SentenceModel, find
 from bot.matching.examples import examples
-from bot.matching.sentences import SentenceModel, find
 from bot.matching.vectors import SHIPPED, ship
 
 

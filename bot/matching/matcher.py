@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from bot.content import Content
+from bot.learning.sentences import SentenceModel, find
 from bot.matching.confidence import SMALL_TALK_FROM, confidence, softmax
 from bot.matching.examples import SMALL_TALK
 from bot.matching.features import Space, Vector, features
@@ -15,7 +16,6 @@ from bot.matching.model import Model, weights
 from bot.matching.parts import parts
 from bot.matching.ranking import Candidate, Confidence, Ranking
 from bot.matching.rows import Floats
-from bot.matching.sentences import SentenceModel, find
 from bot.text import is_other_script
 
 MOST_CANDIDATES = 5

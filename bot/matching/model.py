@@ -11,6 +11,7 @@ import numpy as np
 from bot import text, vocabulary
 from bot.content import Content
 from bot.learning import logistic
+from bot.learning.sentences import SentenceModel, find
 from bot.learning.storing import keep_newest, load_arrays, pack, save_arrays, unpack
 from bot.matching.concepts import ConceptFinder
 from bot.matching.confidence import answer_from, sharpness, softmax
@@ -19,7 +20,6 @@ from bot.matching.features import Reader, Space, features
 from bot.matching.learning import Learned, folds, learn, own_labels
 from bot.matching.rows import Floats, Rows
 from bot.matching.second import PENALTY, STEPS, Second, held_out_scores
-from bot.matching.sentences import SentenceModel, find
 from bot.matching.vectors import vectors_of
 from bot.text import words
 from bot.vocabulary import Vocabulary

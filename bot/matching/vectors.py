@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.learning.sentences import WIDTH, SentenceModel
 from bot.learning.storing import load_arrays, save_arrays
 from bot.matching.rows import Floats
-from bot.matching.sentences import WIDTH, SentenceModel
 
 SHIPPED = Path(__file__).with_name("shipped-vectors.npz")
 FILE = "sentence-vectors.npz"

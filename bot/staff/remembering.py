@@ -14,9 +14,9 @@ import numpy as np
 
 from bot.assistant import Assistant
 from bot.content import Content
+from bot.learning.sentences import SentenceModel
 from bot.matching import Matcher, Ranking
 from bot.matching.model import fingerprint
-from bot.matching.sentences import SentenceModel
 from bot.safety import Finding, Heard, Level, Screener, Screening
 from bot.safety.learning import listening
 from bot.staff.folder import replace_file
