@@ -31,13 +31,12 @@ _LOOK_ALIKE_ROUNDS = 3
 
 @dataclass(frozen=True)
 class Learned:
-    """``weights`` (features × labels) and ``bias`` (labels) give scores. ``held_out`` are the scores of the examples
-    ``calibrates`` (their indices) as a model gives them that has not seen them."""
+    """``weights`` (features × labels) and ``bias`` (labels) give scores. ``held_out`` are the scores of the
+    ``calibrating`` examples as a model gives them that has not seen them."""
 
     weights: Floats
     bias: Floats
     held_out: Floats
-    calibrates: Ints
 
 
 def folds(examples: Sequence[Example], count: int = FOLDS) -> Ints:
@@ -69,6 +68,12 @@ def learn(rows: Rows, examples: Sequence[Example], labels: Sequence[str]) -> Lea
     return _stepwise(rows, targets, bias, own, is_not, folds(examples, LEFT_OUT) == 0)
 
 
+def calibrating(examples: Sequence[Example]) -> Ints:
+    """Indices of the examples that ``learn`` calibrates on."""
+    taught = np.array([not example.is_not for example in examples], bool)
+    return np.flatnonzero(taught if len(taught) <= CLOSED_FORM_UP_TO else taught & (folds(examples, LEFT_OUT) == 0))
+
+
 def _closed_form(rows: Rows, targets: Floats, bias: Floats, own: Ints, is_not: Mask, fold: Ints) -> Learned:
     kernel = rows.gram()
     np.fill_diagonal(kernel, kernel.diagonal() + np.float32(PENALTY))
@@ -82,8 +87,7 @@ def _closed_form(rows: Rows, targets: Floats, bias: Floats, own: Ints, is_not: M
     for number in np.unique(fold):
         block = np.flatnonzero(fold == number)
         held_out[block] = targets[block] - np.linalg.solve(inverse[np.ix_(block, block)], signal[block])
-    taught = np.flatnonzero(~is_not)
-    return Learned(rows.back(signal), bias, held_out[taught] + bias, taught)
+    return Learned(rows.back(signal), bias, held_out[~is_not] + bias)
 
 
 def _inverse(matrix: Floats) -> Floats:
@@ -105,8 +109,7 @@ def _stepwise(rows: Rows, targets: Floats, bias: Floats, own: Ints, is_not: Mask
     if is_not.any():
         _set_look_alikes(targets, rows.times(weights)[is_not], bias, own, is_not)
         weights = rows.back(_conjugate_gradients(rows, targets, ~is_left_out))
-    calibrates = np.flatnonzero(is_left_out & ~is_not)
-    return Learned(weights, bias, rows.times(weights)[calibrates] + bias, calibrates)
+    return Learned(weights, bias, rows.times(weights)[is_left_out & ~is_not] + bias)
 
 
 def _set_look_alikes(targets: Floats, scores: Floats, bias: Floats, own: Ints, is_not: Mask) -> None:

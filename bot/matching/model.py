@@ -1,12 +1,13 @@
 """The learned model: built from content, kept as npz, loaded without learning anything again."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bot import text, vocabulary
 from bot.content import Content
@@ -15,13 +16,13 @@ from bot.learning.sentences import SentenceModel, find
 from bot.learning.storing import keep_newest, load_arrays, pack, save_arrays, unpack
 from bot.matching.concepts import ConceptFinder
 from bot.matching.confidence import answer_from, sharpness, softmax
-from bot.matching.examples import Example, examples, labels
-from bot.matching.features import Reader, Space, features
-from bot.matching.learning import Learned, folds, learn, own_labels
-from bot.matching.rows import Floats, Rows
+from bot.matching.examples import Example, examples
+from bot.matching.features import Reader
+from bot.matching.learning import calibrating, folds, learn, own_labels
+from bot.matching.lesson import Lesson
+from bot.matching.rows import Floats
 from bot.matching.second import PENALTY, STEPS, Second, held_out_scores
 from bot.matching.vectors import vectors_of
-from bot.text import words
 from bot.vocabulary import Vocabulary
 
 # Kept weights of this many contents; a staff edit that is taken back finds its weights still there.
@@ -58,49 +59,47 @@ def build(content: Content, *, second_stage: bool = True, cache_dir: Path | None
     With ``second_stage`` (and its wheel installed) also the second stage, about 8 ms a phrasing that is new;
     ``cache_dir`` keeps sentence vectors between builds.
     """
-    lines = list(examples(content))
-    names = labels(content)
-    wordings = tuple(content.lexicon.wordings())
-    known = Counter(word for line in lines for word in words(line.text))
-    known.update(word for _, wording in wordings for word in words(wording))
-    reader = Reader(Vocabulary(known), ConceptFinder(wordings))
-    found = [features(reader.read(line.text)) for line in lines]
-    space = Space.learn(found)
-    learned = learn(Rows([space.vector(one) for one in found], len(space)), lines, names)
-    own = own_labels(lines, names)[learned.calibrates]
-    (factor,) = sharpness([learned.held_out], own)
+    lesson = Lesson.of(content)
+    lines, names = lesson.lines, lesson.labels
     entries, folder = len(content.entries), find() if second_stage else None
+    calibrates = calibrating(lines)
+    taught, own = [lines[index] for index in calibrates], own_labels(lines, names)[calibrates]
+    # Both stages are nearly all matrix products, which let other threads run.
+    with ThreadPoolExecutor(1) as beside:
+        waits = beside.submit(_second_scores, taught, own, len(names), folder, cache_dir) if folder else None
+        learned = learn(lesson.rows, lines, names)
+        second = _second(learned.held_out, own, entries, *waits.result()) if waits else None
+    (factor,) = sharpness([learned.held_out], own)
     return Model(
         labels=names,
         entries=entries,
-        vocabulary=dict(known),
-        wordings=wordings,
-        features=space.names,
-        idf=space.idf,
+        vocabulary=lesson.vocabulary,
+        wordings=lesson.wordings,
+        features=lesson.space.names,
+        idf=lesson.space.idf,
         weights=learned.weights,
         bias=learned.bias,
         sharpness=factor,
         answer_from=answer_from(softmax(np.float32(factor) * learned.held_out), own, entries),
-        second=_second(lines, names, entries, learned, SentenceModel(folder), cache_dir) if folder else None,
+        second=second,
     )
 
 
-def _second(
-    lines: Sequence[Example],
-    names: Sequence[str],
-    entries: int,
-    learned: Learned,
-    model: SentenceModel,
-    cache_dir: Path | None,
-) -> Second:
-    # Where the first stage was calibrated on a sample, the second learns from that sample: one time a phrasing is dear.
-    taught = [lines[index] for index in learned.calibrates]
-    own = own_labels(taught, names)
-    vectors = vectors_of([line.text for line in taught], model, cache_dir)
-    held_out = held_out_scores(vectors, own, len(names), folds(taught))
-    one, other = sharpness([learned.held_out, held_out], own)
-    mixed = softmax(np.float32(one) * learned.held_out + np.float32(other) * held_out)
-    weights = logistic.fit(vectors, own, len(names), PENALTY, STEPS)
+def _second_scores(
+    taught: Sequence[Example], own: NDArray[np.int64], labels: int, folder: Path, cache_dir: Path | None
+) -> tuple[Floats, Floats]:
+    """Weights of the second stage, and the scores of what it learned from as if each had not been learned.
+
+    Where the first stage was calibrated on a sample, the second learns from that sample: one time a phrasing is dear.
+    """
+    vectors = vectors_of([line.text for line in taught], SentenceModel(folder), cache_dir)
+    held_out = held_out_scores(vectors, own, labels, folds(taught))
+    return logistic.fit(vectors, own, labels, PENALTY, STEPS), held_out
+
+
+def _second(first: Floats, own: NDArray[np.int64], entries: int, weights: Floats, held_out: Floats) -> Second:
+    one, other = sharpness([first, held_out], own)
+    mixed = softmax(np.float32(one) * first + np.float32(other) * held_out)
     return Second(weights, one, other, answer_from(mixed, own, entries))
 
 

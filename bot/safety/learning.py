@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,13 @@ def listening(content: Content, cache_dir: Path | None = None) -> Screener:
     return screener.with_listener(listener) if listener else screener
 
 
-def learned(content: Content, screener: Screener, cache_dir: Path | None = None) -> Listener | None:
+class Reads(Protocol):
+    """Gives the traits of a line: a screener, or what remembers what one said."""
+
+    def traits(self, text: str) -> Traits: ...
+
+
+def learned(content: Content, screener: Reads, cache_dir: Path | None = None) -> Listener | None:
     """The listener for ``content``, from ``cache_dir`` if kept there; None if there are too few lines."""
     lines = lines_of(content)
     rules = tuple(rule.id for rule in content.red_flags.rules if rule.level != "soon")

@@ -1,14 +1,15 @@
 """Red flags in one message: the first thing that happens to it, and the one thing that nothing goes round."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
+from dataclasses import dataclass
 from typing import Self
 
 from bot.content.red_flags import ALL_HEEDS, RedFlags
 from bot.safety.concepts import Found, Lexicon, Occurrence
 from bot.safety.languages import LanguageScreen
 from bot.safety.levels import Finding, Heard, Level, Screening
-from bot.safety.listener import Listener
+from bot.safety.listener import Listener, Opinion
 from bot.safety.reading import Fillers, Reading, read
 from bot.safety.rules import MESSAGE_SPAN, Combination, CompiledRule, RuleBook, compile_rule
 from bot.safety.scope import CUES, Match, MessageScope, ScopeWords
@@ -22,6 +23,15 @@ OVERLAP = 40
 MOST_BLOCKED_TOLD = 20
 MOST_HEARD = 4  # places of one concept that are weighed before it is kept
 _HEARD_HEEDS = ("denied", "asked", "supposed", "told", "past")
+
+
+@dataclass(frozen=True, slots=True)
+class Unjudged:
+    """What the second listener goes by in one window of a message; ``signs``: the rules of which a sign stands there."""
+
+    heard: Traits
+    is_asking: bool
+    signs: frozenset[str]
 
 
 class Screener:
@@ -48,7 +58,7 @@ class Screener:
         self._speller = Speller(known, scope.real_words, scope.joints, self._lexicon.words_written)
         self._languages = LanguageScreen(red_flags)
         self._heard = self._concepts_worth_keeping()
-        self._levels = {rule.id: rule.level for rule in self._book.rules}
+        self.levels = {rule.id: rule.level for rule in self._book.rules}
         self._listener: Listener | None = None
         self._lacks_listener = False
         self._signs = {
@@ -76,13 +86,37 @@ class Screener:
 
     def find_red_flag(self, utterance: str, earlier: Sequence[Heard] = ()) -> Screening:
         """Red flags in ``utterance``, read together with what was heard in the last hour. Never raises."""
-        pieces = [utterance[i : i + MOST_CHARACTERS] for i in range(0, max(len(utterance), 1), MOST_CHARACTERS - 200)]
         result = Screening()
-        for piece in pieces:
+        for piece in _pieces(utterance):
             result = _joined(result, self._screen(piece, earlier))
         return result
 
+    def hearing(self, utterance: str) -> tuple[Screening, tuple[Unjudged, ...]]:
+        """What the rules alone find in a message that stands alone, and what is left to ask a second listener.
+
+        For checks of thousands of lines: this part stays the same while only what was learned changes.
+        """
+        result, unjudged = Screening(), []
+        for piece in _pieces(utterance):
+            by_rules, windows = self._by_rules(piece, ())
+            result = _joined(result, by_rules)
+            for window, found, scope, screening in windows:
+                if not _is_loud(screening):
+                    signs = frozenset(rule for rule in self._signs if self._has_sign(rule, found, scope))
+                    heard = traits(window, found, scope, self._lexicon)
+                    unjudged.append(Unjudged(heard, _is_asking(screening), signs))
+        return result, tuple(unjudged)
+
     def _screen(self, text: str, earlier: Sequence[Heard]) -> Screening:
+        result, windows = self._by_rules(text, earlier)
+        for window in windows:
+            result = _joined(result, self._listen(*window))
+        return result
+
+    def _by_rules(
+        self, text: str, earlier: Sequence[Heard]
+    ) -> tuple[Screening, list[tuple[Reading, Found, MessageScope, Screening]]]:
+        """What the rules find in all, and each window with what they found there."""
         normal, foreign, is_degraded = text.lower(), False, False
         found_abroad: tuple[Finding, ...] = ()
         try:
@@ -94,7 +128,8 @@ class Screener:
         try:
             reading = read(normal, self._speller, self._fillers, self._same)
         except Exception:
-            return _joined(result, Screening(is_degraded=True))
+            return _joined(result, Screening(is_degraded=True)), []
+        windows = []
         for window in _windows(reading):
             try:
                 found = self._lexicon.find(window)
@@ -104,25 +139,23 @@ class Screener:
                 continue
             screening = self._screen_window(window, earlier, found, scope)
             result = _joined(result, screening)
-            result = _joined(result, self._listen(window, found, scope, screening))
-        return result
+            windows.append((window, found, scope, screening))
+        return result, windows
 
     def _listen(self, reading: Reading, found: Found, scope: MessageScope, screening: Screening) -> Screening:
         """What the second listener adds; nothing where the rules have raised an alarm."""
         if self._listener is None:
             return Screening(is_degraded=self._lacks_listener)
-        top = screening.top
-        if top and top.level.rank >= Level.URGENT.rank:
+        if _is_loud(screening):
             return Screening()
         try:
             heard = traits(reading, found, scope, self._lexicon)
-            opinion = self._listener.hear(heard, is_asking=top is not None and top.level is Level.CHECK)
+            opinion = self._listener.hear(heard, is_asking=_is_asking(screening))
         except Exception:
             return Screening(is_degraded=True)
-        is_own = opinion.asks and self._has_sign(opinion.rule, found, scope)
-        if not opinion.asks or not (is_own or any(self._has_sign(rule, found, scope) for rule in self._signs)):
+        level = level_of(opinion, self.levels, lambda rule: self._has_sign(rule, found, scope))
+        if level is None:
             return Screening()
-        level = self._levels[opinion.rule] if opinion.raises and is_own else Level.CHECK
         words = ", ".join(self._listener.telling(reading.words))
         evidence = f"second listener: sounds like {opinion.rule} ({opinion.certainty:.2f}): {words}"
         return Screening((Finding(level, opinion.rule, (evidence,)),))
@@ -264,6 +297,26 @@ class Screener:
 
     def _counts(self, kept: Heard) -> bool:
         return kept.polarity == "said" and kept.time == "now" and kept.concept in self._lexicon.names
+
+
+def level_of(opinion: Opinion, levels: Mapping[str, Level], has_sign: Callable[[str], bool]) -> Level | None:
+    """What the second listener's opinion is worth: nothing without a sign, only a question without one of its rule."""
+    is_own = opinion.asks and has_sign(opinion.rule)
+    if not opinion.asks or not (is_own or any(map(has_sign, levels))):
+        return None
+    return levels[opinion.rule] if opinion.raises and is_own else Level.CHECK
+
+
+def _is_loud(screening: Screening) -> bool:
+    return screening.top is not None and screening.top.level.rank >= Level.URGENT.rank
+
+
+def _is_asking(screening: Screening) -> bool:
+    return screening.top is not None and screening.top.level is Level.CHECK
+
+
+def _pieces(utterance: str) -> list[str]:
+    return [utterance[i : i + MOST_CHARACTERS] for i in range(0, max(len(utterance), 1), MOST_CHARACTERS - 200)]
 
 
 def _alone(occurrence: Occurrence) -> Match:

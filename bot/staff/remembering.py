@@ -1,14 +1,16 @@
 """What the check found out before is not found out again: most edits leave most messages alone.
 
-Screening and ranking are pure, so a message's result holds for as long as the rules, or what is learned, stay.
+Screening and ranking are pure, so a message's result holds for as long as the rules, or what is learned, stay. What
+rules hear in a message also holds while only the second listener learned something new, which any way to ask does.
 """
 
 import hashlib
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -18,40 +20,36 @@ from bot.learning.sentences import SentenceModel
 from bot.matching import Matcher, Ranking
 from bot.matching.model import fingerprint
 from bot.safety import Finding, Heard, Level, Screener, Screening
-from bot.safety.learning import listening
-from bot.staff.folder import replace_file
+from bot.safety.learning import fingerprint as fingerprint_of_listening
+from bot.safety.learning import learned, lines_of
+from bot.safety.listener import Listener
+from bot.safety.screening import level_of
+from bot.safety.traits import Traits
+from bot.staff.memory import Memory
 
-T = TypeVar("T")
-KEPT = 6
+_Traits = tuple[bytes, tuple[int, ...]]  # small and quick to unpickle: all places, and how many each block has
 
 
-class _Memory(Generic[T]):
-    """Results by message, in one file for all that share ``key``."""
+# Level and rule of each finding, whether it is foreign, whether degraded: thousands of these are read at every check.
+_Screened = tuple[tuple[tuple[str, str], ...], bool, bool]
 
-    def __init__(self, folder: Path, key: str) -> None:
-        self._file = folder / f"{key}.results"
-        self._found: dict[str, T] = self._read()
-        self._count = len(self._found)
 
-    def _read(self) -> dict[str, T]:
-        try:
-            return cast("dict[str, T]", pickle.loads(self._file.read_bytes()))
-        except Exception:  # none, or a damaged one: found out anew
-            return {}
+@dataclass(frozen=True, slots=True)
+class _Hearing:
+    """What the rules found, and what is left to ask the second listener."""
 
-    def get(self, message: str, find: Callable[[], T]) -> T:
-        if message not in self._found:
-            self._found[message] = find()
-        return self._found[message]
+    by_rules: _Screened
+    unjudged: tuple[tuple[_Traits, bool, frozenset[str]], ...]
 
-    def keep(self, messages: set[str]) -> None:
-        """Writes down the results of ``messages``; those of patients are not among them."""
-        kept = {message: result for message, result in self._found.items() if message in messages}
-        if len(kept) != self._count:
-            replace_file(self._file, pickle.dumps(kept, protocol=5))
-        files = sorted(self._file.parent.glob("*.results"), key=lambda file: file.stat().st_mtime, reverse=True)
-        for old in files[KEPT:]:
-            old.unlink(missing_ok=True)
+
+def _packed(heard: Traits) -> _Traits:
+    return np.concatenate(heard.blocks).tobytes(), tuple(map(len, heard.blocks))
+
+
+def _unpacked(packed: _Traits) -> Traits:
+    places, sizes = np.frombuffer(packed[0], np.int32), packed[1]
+    ends = np.cumsum(sizes)
+    return Traits(tuple(places[end - size : end] for size, end in zip(sizes, ends, strict=True)))
 
 
 class RememberingScreener:
@@ -60,21 +58,75 @@ class RememberingScreener:
     def __init__(self, content: Content, folder: Path) -> None:
         self._content = content
         self._folder = folder
-        self.memory: _Memory[tuple[tuple[str, str], ...]] = _Memory(folder, f"screened-{rules_key(content)}")
 
     @cached_property
-    def _screener(self) -> Screener:
-        return listening(self._content, self._folder)
+    def _screened(self) -> Memory[_Screened]:
+        weights = hashlib.sha256(pickle.dumps(self._listener, protocol=5)).hexdigest()[:16]
+        return Memory(self._folder, "screened", f"{hearing_key(self._content)}-{weights}")
 
-    def find_red_flag(self, utterance: str, earlier: Sequence[Heard] = ()) -> Screening:
-        if earlier:
-            return self._screener.find_red_flag(utterance, earlier)
-        found = self.memory.get(utterance, lambda: self._findings(utterance))
-        return Screening(tuple(Finding(Level(level), rule, ()) for level, rule in found))
+    @cached_property
+    def _hearings(self) -> Memory[_Hearing]:
+        return Memory(self._folder, "heard", hearing_key(self._content))
 
-    def _findings(self, utterance: str) -> tuple[tuple[str, str], ...]:
-        """What the check needs of a screening; thousands of these are read at every check."""
-        return tuple((one.level.value, one.rule) for one in self._screener.find_red_flag(utterance).findings)
+    @cached_property
+    def _traits(self) -> Memory[_Traits]:
+        return Memory(self._folder, "traits", hearing_key(self._content))
+
+    @cached_property
+    def _rules(self) -> Screener:
+        return Screener(self._content.red_flags)
+
+    @cached_property
+    def _levels(self) -> dict[str, Level]:
+        return {rule.id: Level(rule.level) for rule in self._content.red_flags.rules}
+
+    @cached_property
+    def _listener(self) -> Listener | None:
+        """As the bot has it: a listener that can't be learned must not take the rules with it."""
+        try:
+            return learned(self._content, self, self._folder)
+        except Exception:
+            return None
+
+    def traits(self, text: str) -> Traits:
+        """As the screener's own; learning asks for those of every line."""
+        return _unpacked(self._traits.get(text, lambda: _packed(self._rules.traits(text))))
+
+    def find_red_flag(self, utterance: str, _earlier: Sequence[Heard] = ()) -> Screening:
+        """All that the check needs of a screening: no evidence, nothing that was heard before."""
+        found, is_foreign, is_degraded = self._screened.get(utterance, lambda: self._screen(utterance))
+        findings = tuple(Finding(Level(level), rule) for level, rule in found)
+        return Screening(findings, is_foreign=is_foreign, is_degraded=is_degraded)
+
+    def _screen(self, utterance: str) -> _Screened:
+        hearing = self._hearings.get(utterance, lambda: self._hear(utterance))
+        found, is_foreign, is_degraded = hearing.by_rules
+        levels = {rule: Level(level) for level, rule in found}
+        for packed, is_asking, signs in hearing.unjudged if self._listener else ():
+            assert self._listener
+            opinion = self._listener.hear(_unpacked(packed), is_asking=is_asking)
+            level = level_of(opinion, self._levels, signs.__contains__)
+            if level and (opinion.rule not in levels or level.rank > levels[opinion.rule].rank):
+                levels[opinion.rule] = level
+        loudest_first = sorted(levels.items(), key=lambda pair: -pair[1].rank)
+        return tuple((level.value, rule) for rule, level in loudest_first), is_foreign, is_degraded
+
+    def _hear(self, utterance: str) -> _Hearing:
+        screening, unjudged = self._rules.hearing(utterance)
+        found = tuple((one.level.value, one.rule) for one in screening.findings)
+        left = tuple((_packed(one.heard), one.is_asking, one.signs) for one in unjudged)
+        return _Hearing((found, screening.is_foreign, screening.is_degraded), left)
+
+    def learn(self) -> None:
+        """Sees to it that what is learned is in the folder, where the running bot looks for it."""
+        _ = self._listener
+
+    def keep(self, messages: set[str]) -> None:
+        self._screened.keep(messages)
+        if "_hearings" in self.__dict__:
+            self._hearings.keep(messages)
+        if "_traits" in self.__dict__:
+            self._traits.keep({line.text for line in lines_of(self._content)})
 
 
 class RememberingMatcher:
@@ -86,9 +138,11 @@ class RememberingMatcher:
         self._content = content
         self._folder = folder
         self._second_stage = second_stage
-        self.memory: _Memory[Ranking] = _Memory(folder, f"ranked-{matching_key(content)}-{int(second_stage)}")
+        self._ranked: Memory[Ranking] = Memory(folder, "ranked", f"{matching_key(content)}-{int(second_stage)}")
 
-        self._vectors: _Memory[Any] = _Memory(folder, "vectors")
+    @cached_property
+    def _vectors(self) -> Memory[Any]:
+        return Memory(self._folder, "vectors", "all")
 
     @cached_property
     def _matcher(self) -> Matcher:
@@ -98,8 +152,9 @@ class RememberingMatcher:
         return matcher
 
     def keep(self, messages: set[str]) -> None:
-        self.memory.keep(messages)
-        self._vectors.keep(messages)
+        self._ranked.keep(messages)
+        if "_vectors" in self.__dict__:
+            self._vectors.keep(messages)
 
     def learn(self) -> None:
         """Sees to it that what is learned is in the folder, where the running bot looks for it."""
@@ -107,13 +162,13 @@ class RememberingMatcher:
             _ = self._matcher
 
     def rank(self, utterance: str) -> Ranking:
-        return self.memory.get(utterance, lambda: self._matcher.rank(utterance))
+        return self._ranked.get(utterance, lambda: self._matcher.rank(utterance))
 
 
 class _RememberingSentences:
     """A text's vector depends on nothing else."""
 
-    def __init__(self, model: SentenceModel, memory: _Memory[Any]) -> None:
+    def __init__(self, model: SentenceModel, memory: Memory[Any]) -> None:
         self._model = model
         self._memory = memory
 
@@ -122,13 +177,23 @@ class _RememberingSentences:
 
 
 def rules_key(content: Content) -> str:
-    """16 hex digits that change with the red flags, the lines that screening learns from, or its code."""
+    """Changes with the red flags, the lines that screening learns from, or its code."""
+    return fingerprint_of_listening(content, lines_of(content))
+
+
+def hearing_key(content: Content) -> str:
+    """Changes with what rules hear in a message: neither with lines to learn from nor with what a card says."""
+    red_flags = content.red_flags
+    digest = hashlib.sha256(red_flags.model_dump_json(include={"concepts", "scope", "languages"}).encode())
+    for rule in red_flags.rules:
+        digest.update(rule.model_dump_json(include=_HEARD_BY).encode())
     bot = Path(__file__).parent.parent
-    digest = hashlib.sha256(content.red_flags.model_dump_json().encode())
-    digest.update(repr((content.overheard, [entry.phrasings for entry in content.entries.values()])).encode())
     for file in (*sorted((bot / "safety").glob("*.py")), bot / "text.py", bot / "vocabulary.py"):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
+
+
+_HEARD_BY = {"id", "level", "when", "ask_when", "unless", "heeds"}
 
 
 def matching_key(content: Content) -> str:
@@ -147,8 +212,9 @@ class Remembering:
         self.assistant = Assistant(content, *parts)
 
     def learn(self) -> None:
+        self._screener.learn()
         self._matcher.learn()
 
     def keep(self, messages: set[str]) -> None:
-        self._screener.memory.keep(messages)
+        self._screener.keep(messages)
         self._matcher.keep(messages)
