@@ -114,11 +114,14 @@ def compile_rule(rule: Rule, order: int, lexicon: Lexicon) -> CompiledRule:
 def _combinations(when: When, lexicon: Lexicon) -> tuple[Combination, ...]:
     spans = ((when.clause, CLAUSE_SPAN), (when.sentence, SENTENCE_SPAN), (when.message, MESSAGE_SPAN))
     return tuple(
-        Combination(tuple(_concept(name.strip(), lexicon) for name in text.split("+")), span, text)
+        Combination(tuple(lexicon.number(name.strip()) for name in text.split("+")), span, text)
         for texts, span in spans
         for text in texts
     )
 
 
-def _concept(name: str, lexicon: Lexicon) -> int:
-    return lexicon.add(name, name.strip('"')) if name.startswith('"') else lexicon.number(name)
+def quoted_names(rule: Rule) -> Iterator[str]:
+    """Words that combinations of ``rule`` quote instead of naming a concept, quotes and all, in order."""
+    for when in (rule.when, rule.ask_when):
+        for text in (*when.clause, *when.sentence, *when.message):
+            yield from (stripped for name in text.split("+") if (stripped := name.strip()).startswith('"'))

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Self
 
 from bot.content.red_flags import ALL_HEEDS, RedFlags
-from bot.safety.concepts import Found, Lexicon, Occurrence
+from bot.safety.compiling import compile_lexicon
+from bot.safety.concepts import Found, Occurrence
+from bot.safety.items import Items
 from bot.safety.languages import LanguageScreen
 from bot.safety.levels import Finding, Heard, Level, Screening
 from bot.safety.listener import Listener, Opinion
 from bot.safety.reading import Fillers, Reading, read
-from bot.safety.rules import MESSAGE_SPAN, Combination, CompiledRule, RuleBook, compile_rule
+from bot.safety.rules import MESSAGE_SPAN, Combination, CompiledRule, RuleBook, compile_rule, quoted_names
 from bot.safety.scope import CUES, Match, MessageScope, ScopeWords
 from bot.safety.spelling import Speller
 from bot.safety.traits import Traits, traits
@@ -44,16 +46,17 @@ class Screener:
         self._fillers = Fillers(frozenset(scope.fillers) | frozenset(scope.owners), frozenset(scope.owners))
         concepts: dict[str, Iterable[str]] = dict(red_flags.concepts)
         concepts |= {"scope " + name: getattr(scope, name) for name in CUES}
-        self._lexicon = Lexicon(concepts, self._fillers.silent, self._same)
+        quoted = (name for rule in red_flags.rules for name in quoted_names(rule))
+        self._lexicon = compile_lexicon(concepts, Items(self._fillers.silent, self._same), quoted)
         self._book = RuleBook(compile_rule(rule, order, self._lexicon) for order, rule in enumerate(red_flags.rules))
         self._scope_words = ScopeWords(scope, self._lexicon)
-        exact = {
-            word.strip("=").replace("'", "")
+        written = " ".join(
+            item
             for items in (*red_flags.concepts.values(), *(getattr(scope, name) for name in type(scope).model_fields))
             for item in items
-            for word in item.lower().split()
-            if word.strip("=").replace("'", "").isalpha()
-        }
+        )
+        pieces = {piece.strip("=").replace("'", "") for piece in set(written.lower().split())}
+        exact = {piece for piece in pieces if piece.isalpha()}
         known = self._lexicon.known_words | self._fillers.silent | set(self._same) | exact
         self._speller = Speller(known, scope.real_words, scope.joints, self._lexicon.words_written)
         self._languages = LanguageScreen(red_flags)
@@ -296,7 +299,7 @@ class Screener:
             return ""
 
     def _counts(self, kept: Heard) -> bool:
-        return kept.polarity == "said" and kept.time == "now" and kept.concept in self._lexicon.names
+        return kept.polarity == "said" and kept.time == "now" and self._lexicon.knows(kept.concept)
 
 
 def level_of(opinion: Opinion, levels: Mapping[str, Level], has_sign: Callable[[str], bool]) -> Level | None:

@@ -41,7 +41,7 @@ class Speller:
     ) -> None:
         self._known = frozenset(known)
         self._real = (frozenset(real) | english_words()) - self._known
-        self._pieces = self._known | frozenset(real) | frozenset(joints)
+        self._joints = frozenset(real) | frozenset(joints)
         self._by_start: dict[tuple[str, int], list[str]] = {}  # by first letter and length
         self._long_by_start: dict[tuple[str, int], list[str]] = {}  # those that may be two slips away
         self._by_tail: dict[str, list[str]] = {}  # by all letters but the first
@@ -98,7 +98,7 @@ class Speller:
         for end in range(1, len(word) + 1):
             for start in range(max(0, end - 14), end):
                 before, piece = best[start], word[start:end]
-                if before is None or piece not in self._pieces:
+                if before is None or (piece not in self._known and piece not in self._joints):
                     continue
                 if len(piece) < 2 and piece not in _ONE_LETTER_WORDS:
                     continue
