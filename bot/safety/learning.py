@@ -76,9 +76,10 @@ def learned(content: Content, screener: Reads, cache_dir: Path | None = None) ->
     return listener
 
 
-def lines_of(content: Content) -> list[Line]:
-    """Every line that the listener learns from, each text once; those of `soon` rules say neither and are left out."""
-    soon = {rule.id for rule in content.red_flags.rules if rule.level == "soon"}
+def lines_of(content: Content, *, with_soon: bool = False) -> list[Line]:
+    """Every line that the listener learns from, each text once. Those of `soon` rules say neither alarm nor harmless and
+    are left out, unless asked for ``with_soon``."""
+    soon = set() if with_soon else {rule.id for rule in content.red_flags.rules if rule.level == "soon"}
     lines = [
         Line(message, rule, OVERHEARD_WEIGHT, name.rsplit("/", 1)[-1].removesuffix(".yaml"))
         for name, overheard in content.overheard.items()
