@@ -12,7 +12,7 @@ from bot import text, vocabulary
 from bot.content import Content
 from bot.learning import logistic
 from bot.learning.storing import keep_newest, load_arrays, pack, save_arrays, unpack
-from bot.matching.concepts import ConceptFinder
+from bot.matching.concepts import ConceptFinder, stemmed
 from bot.matching.confidence import answer_from, sharpness, softmax
 from bot.matching.examples import Example, examples, labels
 from bot.matching.features import Reader, Space, features
@@ -32,6 +32,7 @@ KEPT = 4
 class Model:
     """Everything that ranking needs, as plain values. The first ``entries`` labels are entries.
 
+    ``wordings`` are the lexicon's word groups as stems: stemming thousands at every start takes longer than all the rest.
     ``weights`` (features × labels) and ``bias`` give the first stage's scores, ``sharpness`` their probabilities;
     ``answer_from`` is the probability from which on the first stage answers.
     """
@@ -60,9 +61,10 @@ def build(content: Content, *, second_stage: bool = True, cache_dir: Path | None
     """
     lines = list(examples(content))
     names = labels(content)
-    wordings = tuple(content.lexicon.wordings())
+    written = tuple(content.lexicon.wordings())
+    wordings = tuple((concept, stemmed(wording)) for concept, wording in written)
     known = Counter(word for line in lines for word in words(line.text))
-    known.update(word for _, wording in wordings for word in words(wording))
+    known.update(word for _, wording in written for word in words(wording))
     reader = Reader(Vocabulary(known), ConceptFinder(wordings))
     found = [features(reader.read(line.text)) for line in lines]
     space = Space.learn(found)
@@ -146,7 +148,7 @@ def save(model: Model, path: Path) -> bool:
             "words": pack(model.vocabulary),
             "counts": np.array(list(model.vocabulary.values()), np.int64),
             "concepts": pack(concept for concept, _ in model.wordings),
-            "wordings": pack(" ".join(wording.split()) for _, wording in model.wordings),
+            "wordings": pack(wording for _, wording in model.wordings),
             "features": pack(model.features),
             "idf": model.idf,
             "weights": model.weights,
