@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from bot.learning.storing import keep_newest, load_arrays, pack, save_arrays, un
 from bot.matching.concepts import ConceptFinder, stemmed
 from bot.matching.confidence import answer_from, sharpness, softmax
 from bot.matching.examples import Example, examples, labels
-from bot.matching.features import Reader, Space, features
+from bot.matching.features import BLOCKS, Names, Reader, Space, features
 from bot.matching.learning import Learned, folds, learn, own_labels
 from bot.matching.rows import Floats, Rows
 from bot.matching.second import PENALTY, STEPS, Second, held_out_scores
@@ -41,7 +42,7 @@ class Model:
     entries: int
     vocabulary: dict[str, int]
     wordings: tuple[tuple[str, str], ...]
-    features: tuple[str, ...]
+    features: Names
     idf: Floats
     weights: Floats
     bias: Floats
@@ -149,7 +150,8 @@ def save(model: Model, path: Path) -> bool:
             "counts": np.array(list(model.vocabulary.values()), np.int64),
             "concepts": pack(concept for concept, _ in model.wordings),
             "wordings": pack(wording for _, wording in model.wordings),
-            "features": pack(model.features),
+            "features": pack(chain.from_iterable(model.features[block] for block in BLOCKS)),
+            "blocks": np.array([len(model.features[block]) for block in BLOCKS]),
             "idf": model.idf,
             "weights": model.weights,
             "bias": model.bias,
@@ -172,7 +174,7 @@ def load(path: Path) -> Model | None:
             entries=int(kept["entries"]),
             vocabulary=dict(zip(unpack(kept["words"]), kept["counts"].tolist(), strict=True)),
             wordings=tuple(zip(unpack(kept["concepts"]), unpack(kept["wordings"]), strict=True)),
-            features=unpack(kept["features"]),
+            features=_by_block(unpack(kept["features"]), kept["blocks"].tolist()),
             idf=kept["idf"],
             weights=kept["weights"],
             bias=kept["bias"],
@@ -182,3 +184,11 @@ def load(path: Path) -> Model | None:
         )
     except (KeyError, ValueError, UnicodeDecodeError):
         return None
+
+
+def _by_block(names: Sequence[str], lengths: Sequence[int]) -> Names:
+    """``names`` cut into the blocks. ValueError if they are of other blocks."""
+    if sum(lengths) != len(names):
+        raise ValueError("names of other blocks")
+    ends = accumulate(lengths)
+    return {block: tuple(names[end - length : end]) for block, length, end in zip(BLOCKS, lengths, ends, strict=True)}
