@@ -56,6 +56,7 @@ def judge(request: Request) -> Verdict:
     except ContentError as error:
         return Verdict("", refused=error.problems, seconds=round(time.perf_counter() - began, 3))
     checked = Remembering(content, Path(request.cache_dir), second_stage=request.second_stage)
+    checked.find_out(_messages(content), tests(content))
     found = problems(content, checked.assistant, now)
     errors = () if request.is_live else tuple(one for one in found if one.severity is Severity.ERROR)
     verdict = Verdict(content.version, refused=errors, known=tuple(found))
