@@ -27,7 +27,7 @@ Doubles = NDArray[np.float64]
 PENALTY = 0.05
 STEPS = 60
 # A vector takes some 20 ms; a content with more new lines than this wants its encoder taught anew.
-MOST_NEW = 0
+MOST_NEW = 1_000
 # What a rule without any shipped weight starts from (logit against the others): rare.
 UNKNOWN = -4.0
 KEPT = 4
