@@ -18,7 +18,6 @@ from bot.safety.meaning import (
     RAISE_AT,
     SHIPPED,
     Chances,
-    Company,
     Meaning,
     judge,
     key_of,
@@ -137,15 +136,14 @@ def test_parts_cover_all_of_a_long_message_but_are_few():
 
 
 def chances(emergency: float, urgent: float = 0.0, soon: float = 0.0) -> Chances:
-    return Chances(emergency, urgent, soon, {"emergency": "both-legs", "urgent": "night-pain", "soon": "over-six-weeks"})
-
-
-ALONE = Company(0.0, frozenset(), is_asking=False)
+    return Chances(
+        emergency, urgent, soon, {"emergency": "both-legs", "urgent": "night-pain", "soon": "over-six-weeks"}
+    )
 
 
 def test_more_certainty_never_means_less():
     order = [None, Level.CHECK, Level.EMERGENCY]
-    found = [judge(chances(share / 1000), ALONE) for share in range(1001)]
+    found = [judge(chances(share / 1000), words=0.0) for share in range(1001)]
     levels = [one.level if one else None for one in found]
     assert [order.index(one) for one in levels] == sorted(order.index(one) for one in levels)
     assert set(levels) == set(order)
@@ -153,16 +151,16 @@ def test_more_certainty_never_means_less():
 
 
 def test_of_two_levels_the_higher_is_taken_at_doubt():
-    verdict = judge(chances(0.45, 0.54), ALONE)
+    verdict = judge(chances(0.45, 0.54), words=0.0)
     assert verdict
     assert (verdict.level, verdict.rule) == (Level.EMERGENCY, "both-legs")
-    clear = judge(chances(0.02, 0.97), ALONE)
+    clear = judge(chances(0.02, 0.97), words=0.0)
     assert clear
     assert (clear.level, clear.rule) == (Level.URGENT, "night-pain")
 
 
 def test_a_likely_soon_rule_is_a_line_and_no_alarm():
-    verdict = judge(chances(0.001, 0.001, 0.9), ALONE)
+    verdict = judge(chances(0.001, 0.001, 0.9), words=0.0)
     assert verdict
     assert verdict.level is Level.SOON
 
@@ -205,7 +203,9 @@ def test_the_shipped_weights_know_the_shipped_lines(content):
 
 
 def test_a_line_that_staff_add_counts_at_once(meaning):
-    line = Line("the hoover feels like it belongs to somebody else's arm these days", "limb-sensation-loss", writer="rules")
+    line = Line(
+        "the hoover feels like it belongs to somebody else's arm these days", "limb-sensation-loss", writer="rules"
+    )
     weights = refine(meaning.weights, meaning.classes, [line], meaning.encoder.vectors([line.text]))
     taught = replace(meaning, weights=weights)
     assert taught.hear(line.text).rules["emergency"] == "limb-sensation-loss"
@@ -215,7 +215,9 @@ def test_a_line_that_staff_add_counts_at_once(meaning):
 
 
 def test_a_rule_that_staff_add_is_learned_from_its_lines(meaning):
-    lines = [Line(f"my pacemaker {word} and my back is sore", "pacemaker", writer="rules") for word in ("beeps", "hums")]
+    lines = [
+        Line(f"my pacemaker {word} and my back is sore", "pacemaker", writer="rules") for word in ("beeps", "hums")
+    ]
     classes = (*meaning.classes, "pacemaker")
     weights = refine(meaning.weights, classes, lines, meaning.encoder.vectors([line.text for line in lines]))
     taught = replace(meaning, weights=weights, classes=classes, levels=(*meaning.levels, "urgent"))

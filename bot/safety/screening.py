@@ -12,7 +12,7 @@ from bot.safety.items import Items
 from bot.safety.languages import LanguageScreen
 from bot.safety.levels import Finding, Heard, Level, Screening
 from bot.safety.listener import Listener, Opinion
-from bot.safety.meaning import Company, Meaning, judge
+from bot.safety.meaning import Meaning, judge
 from bot.safety.reading import Fillers, Reading, read
 from bot.safety.rules import MESSAGE_SPAN, Combination, CompiledRule, RuleBook, compile_rule, quoted_names
 from bot.safety.scope import CUES, Match, MessageScope, ScopeWords
@@ -116,8 +116,7 @@ class Screener:
         if self._meaning is None or (screening.top and screening.top.level is Level.EMERGENCY):
             return screening
         try:
-            company = self._company(utterance)
-            verdict = judge(self._meaning.hear(utterance), company)
+            verdict = judge(self._meaning.hear(utterance), self._by_words(utterance))
         except Exception:
             return _joined(screening, Screening(is_degraded=True))
         if verdict is None or (_is_loud(screening) and verdict.level is not Level.EMERGENCY):
@@ -125,12 +124,12 @@ class Screener:
         evidence = f"second listener: means {verdict.rule} ({verdict.certainty:.2f})"
         return _joined(screening, Screening((Finding(verdict.level, verdict.rule, (evidence,)),)))
 
-    def _company(self, utterance: str) -> Company:
-        """What words and signs say beside the meaning."""
-        screening, unjudged = self.hearing(utterance)
-        words = [self._listener.alarm_logit(one.heard)[0] for one in unjudged] if self._listener else []
-        signs = frozenset[str]().union(*(one.signs for one in unjudged))
-        return Company(max(words, default=0.0), signs, _is_asking(screening))
+    def _by_words(self, utterance: str) -> float:
+        """How sure the listener that goes by words is of an alarm, as logit; 0 where there is none."""
+        if self._listener is None:
+            return 0.0
+        _, unjudged = self.hearing(utterance)
+        return max((self._listener.alarm_logit(one.heard)[0] for one in unjudged), default=0.0)
 
     def hearing(self, utterance: str) -> tuple[Screening, tuple[Unjudged, ...]]:
         """What the rules alone find in a message that stands alone, and what is left to ask a second listener.
