@@ -1,6 +1,7 @@
 """The child process that reads, builds and tests a content, so that nothing of it can harm the running bot.
 
-``python -m bot.staff.candidate``: one JSON request on standard input, one JSON verdict on standard output.
+``python -m bot.staff.candidate``: a JSON request a line on standard input, a JSON verdict a line on standard output,
+until the input ends. A request with no ``place`` has no answer: it says what to have at hand for the next one.
 """
 
 import json
@@ -45,7 +46,27 @@ class Request:
         return json.dumps(asdict(self), ensure_ascii=False)
 
 
-def judge(request: Request) -> Verdict:
+class AtHand:
+    """The contents judged last with what is remembered of them: the next edit is one of them and a few lines."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, Remembering] = {}
+
+    def get(self, request: Request, snapshots: Snapshots) -> Remembering | None:
+        """What ``request`` is compared with; None if there is nothing of the kind."""
+        if request.base not in self._last:
+            content = _base(snapshots, request.base)
+            if content is None:
+                return None
+            self.put(Remembering(content, Path(request.cache_dir), second_stage=request.second_stage))
+        return self._last[request.base]
+
+    def put(self, remembering: Remembering) -> None:
+        version = remembering.assistant.version
+        self._last = {version: remembering} | {name: one for name, one in [*self._last.items()][:1] if name != version}
+
+
+def judge(request: Request, at_hand: AtHand | None = None) -> Verdict:
     """Checks the staged content against the one in force; keeps what was built if it may go live."""
     began = time.perf_counter()
     snapshots = Snapshots(Path(request.snapshots))
@@ -55,7 +76,9 @@ def judge(request: Request) -> Verdict:
         content = load(place / "files")
     except ContentError as error:
         return Verdict("", refused=error.problems, seconds=round(time.perf_counter() - began, 3))
-    checked = Remembering(content, Path(request.cache_dir), second_stage=request.second_stage)
+    at_hand = at_hand or AtHand()
+    base = at_hand.get(request, snapshots)
+    checked = Remembering(content, Path(request.cache_dir), second_stage=request.second_stage, like=base)
     checked.find_out(_messages(content), tests(content))
     found = problems(content, checked.assistant, now)
     errors = () if request.is_live else tuple(one for one in found if one.severity is Severity.ERROR)
@@ -63,18 +86,17 @@ def judge(request: Request) -> Verdict:
         content.version, refused=errors, known=tuple(found),
         screens_as=rules_key(content), matches_as=matching_key(content),
     )  # fmt: skip
-    base = _base(snapshots, request.base)
     if base:
+        old = base.assistant
         before = snapshots.verdict(request.base)
-        old = Remembering(base, Path(request.cache_dir), second_stage=request.second_stage).assistant
         known = before.known if before else problems(load(snapshots.files(request.base)), old, now)
         verdict = replace(
             verdict,
             refused=_new_ones(found, known, Severity.ERROR),
             remarks=_new_ones(found, known, Severity.WARNING),
-            summary=summary(base, content),
+            summary=summary(old.content, content),
             differences=_differences(old, checked.assistant, request, now),
-            is_medical=is_medical(base, content),
+            is_medical=is_medical(old.content, content),
         )
     verdict = replace(verdict, seconds=round(time.perf_counter() - began, 3))
     checked.keep(_messages(content))
@@ -82,7 +104,10 @@ def judge(request: Request) -> Verdict:
         checked.learn()
         # Missed messages are deleted after 30 days; a snapshot may live longer.
         kept = replace(verdict, differences=tuple(one for one in verdict.differences if one.source != "missed"))
-        snapshots.keep(place, content, kept, like=base)
+        snapshots.keep(place, content, kept, like=base.assistant.content if base else None)
+        at_hand.put(checked)
+    for one in filter(None, (checked, base)):
+        one.forget(request.missed)
     return verdict
 
 
@@ -122,9 +147,15 @@ def _new_ones(found: Sequence[Problem], known: Sequence[Problem], severity: Seve
 
 def main() -> None:
     os.nice(NICER)
-    stored = json.loads(sys.stdin.buffer.read())
-    verdict = judge(Request(**{**stored, "missed": tuple(stored["missed"])}))
-    sys.stdout.write(json.dumps(verdict.to_json(), ensure_ascii=False))
+    at_hand = AtHand()
+    for line in sys.stdin.buffer:
+        stored = json.loads(line)
+        request = Request(**{**stored, "missed": tuple(stored["missed"])})
+        if not request.place:
+            if base := at_hand.get(request, Snapshots(Path(request.snapshots))):
+                base.prepare()
+            continue
+        print(json.dumps(judge(request, at_hand).to_json(), ensure_ascii=False), flush=True)
 
 
 if __name__ == "__main__":

@@ -55,11 +55,16 @@ def _unpacked(packed: _Traits) -> Traits:
 
 
 class RememberingScreener:
-    """Stands in for the screener of one set of rules; compiles them only when it meets a new message."""
+    """Stands in for the screener of one set of rules; compiles them only when it meets a new message.
 
-    def __init__(self, content: Content, folder: Path) -> None:
+    ``like``: another, whose rules and results are taken over where they are the same.
+    """
+
+    def __init__(self, content: Content, folder: Path, like: "RememberingScreener | None" = None) -> None:
         self._content = content
         self._folder = folder
+        if like and hearing_key(like._content) == hearing_key(content):
+            self.__dict__ |= {name: part for name, part in like.__dict__.items() if name in _HEARS}
 
     @cached_property
     def _screened(self) -> Memory[_Screened]:
@@ -143,6 +148,14 @@ class RememberingScreener:
     def _packed(self, lines: Sequence[str]) -> dict[str, _Traits]:
         return {line: _packed(self._rules.traits(line)) for line in lines}
 
+    def prepare(self) -> None:
+        """Has at hand what the next edit will need."""
+        _ = self._screened, self._hearings, self._traits, self._rules
+
+    def forget(self, messages: Collection[str]) -> None:
+        for memory in (self._screened, self._hearings):
+            memory.forget(messages)
+
     def add(self, results: dict[str, _Screened]) -> None:
         """Takes over what another process found out; it has kept what it learned."""
         self._screened.add(results)
@@ -160,7 +173,11 @@ class RememberingMatcher:
 
     has_second_stage = False
 
-    def __init__(self, content: Content, folder: Path, *, second_stage: bool) -> None:
+    def __init__(
+        self, content: Content, folder: Path, like: "RememberingMatcher | None" = None, *, second_stage: bool
+    ) -> None:
+        if like and "_vectors" in like.__dict__:
+            self._vectors = like._vectors
         self._content = content
         self._folder = folder
         self._second_stage = second_stage
@@ -181,6 +198,15 @@ class RememberingMatcher:
         self._ranked.keep(messages)
         if "_vectors" in self.__dict__:
             self._vectors.keep(messages)
+
+    def prepare(self) -> None:
+        """Has at hand what the next edit will need."""
+        _ = self._vectors
+
+    def forget(self, messages: Collection[str]) -> None:
+        self._ranked.forget(messages)
+        if "_vectors" in self.__dict__:
+            self._vectors.forget(messages)
 
     @property
     def is_learned(self) -> bool:
@@ -223,6 +249,7 @@ def hearing_key(content: Content) -> str:
     return digest.hexdigest()[:16]
 
 
+_HEARS = {"_hearings", "_traits", "_rules", "_levels"}
 _HEARD_BY = {"id", "level", "when", "ask_when", "unless", "heeds"}
 
 
@@ -232,12 +259,15 @@ def matching_key(content: Content) -> str:
 
 
 class Remembering:
-    """An assistant for checks only, of ``content``; its parts find out what they do not remember."""
+    """An assistant for checks only, of ``content``; its parts find out what they do not remember, or ``like`` does."""
 
-    def __init__(self, content: Content, folder: Path, *, second_stage: bool) -> None:
+    def __init__(
+        self, content: Content, folder: Path, *, second_stage: bool, like: "Remembering | None" = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._screener = RememberingScreener(content, folder)
-        self._matcher = RememberingMatcher(content, folder, second_stage=second_stage)
+        before = (like._screener, like._matcher) if like else (None, None)
+        self._screener: RememberingScreener = RememberingScreener(content, folder, before[0])
+        self._matcher: RememberingMatcher = RememberingMatcher(content, folder, before[1], second_stage=second_stage)
         parts: Any = (self._screener, self._matcher)
         self.assistant = Assistant(content, *parts)
 
@@ -260,6 +290,16 @@ class Remembering:
     def learn(self) -> None:
         """Sees to it that what is learned is in the folder, where the running bot looks for it."""
         self._matcher.learn()
+
+    def prepare(self) -> None:
+        """Has at hand what the next edit will need."""
+        self._screener.prepare()
+        self._matcher.prepare()
+
+    def forget(self, messages: Collection[str]) -> None:
+        """Lets go of messages of patients."""
+        self._screener.forget(messages)
+        self._matcher.forget(messages)
 
     def keep(self, messages: Collection[str]) -> None:
         """Writes down what was found out of ``messages``."""
