@@ -6,6 +6,7 @@ until the input ends. A request with no ``place`` has no answer: it says what to
 
 import json
 import os
+import resource
 import sys
 import time
 from collections import Counter
@@ -24,6 +25,7 @@ from bot.staff.snapshots import SnapshotError, Snapshots, Verdict
 from bot.staff.summary import is_medical, summary
 
 NICER = 5  # answering patients goes first
+MOST_SECONDS = 150  # of work for one edit; a busy machine may need minutes for it, which is no fault of the edit
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +147,20 @@ def _new_ones(found: Sequence[Problem], known: Sequence[Problem], severity: Seve
     return tuple(new)
 
 
+def _limit(seconds: int) -> None:
+    """The process ends when it has worked that long from now on."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds, hard))
+
+
 def main() -> None:
     os.nice(NICER)
     at_hand = AtHand()
     for line in sys.stdin.buffer:
         stored = json.loads(line)
         request = Request(**{**stored, "missed": tuple(stored["missed"])})
+        _limit(MOST_SECONDS)
         if not request.place:
             if base := at_hand.get(request, Snapshots(Path(request.snapshots))):
                 base.prepare()
