@@ -424,3 +424,15 @@ async def test_words_of_patients_do_not_stay_with_the_child(tmp_path, faq):
         remembering.prepare()
         assert "my secret pain" not in remembering._screener._screened
         assert "my secret pain" not in remembering._matcher._ranked
+
+
+def test_edits_that_are_only_tried_do_not_push_out_what_answers(tmp_path, faq):
+    snapshots = Snapshots(tmp_path / "bot.db.content/snapshots")
+    at_hand, base, cache = AtHand(), snapshots.current()[0], tmp_path / "cache"
+    files, now = Folder(faq).read(), datetime.now(UTC).isoformat()
+    (kept,) = cache.glob("matcher-*.npz")
+    for number in range(5):
+        tried = {**files, ICE: files[ICE].replace(b"  - ice?", b"  - ice?\n  - try %d of an igloo" % number)}
+        place = snapshots.stage(tried)
+        assert judge(Request(str(snapshots.folder), str(place), base, str(cache), now), at_hand).is_good
+    assert kept.exists()

@@ -15,12 +15,11 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from bot.assistant import Assistant
 from bot.checking import problems
 from bot.content import Content, load
 from bot.errors import ContentError, Problem, Severity
 from bot.staff.comparing import Difference, differences, red_flag_lines, tests
-from bot.staff.remembering import Remembering, matching_key, rules_key
+from bot.staff.remembering import Remembering
 from bot.staff.snapshots import SnapshotError, Snapshots, Verdict
 from bot.staff.summary import is_medical, summary
 
@@ -80,13 +79,15 @@ def judge(request: Request, at_hand: AtHand | None = None) -> Verdict:
         return Verdict("", refused=error.problems, seconds=round(time.perf_counter() - began, 3))
     at_hand = at_hand or AtHand()
     base = at_hand.get(request, snapshots)
+    if base:
+        base.hold()
     checked = Remembering(content, Path(request.cache_dir), second_stage=request.second_stage, like=base)
     checked.find_out(_messages(content), tests(content))
     found = problems(content, checked.assistant, now)
     errors = () if request.is_live else tuple(one for one in found if one.severity is Severity.ERROR)
+    screens_as, matches_as = checked.keys
     verdict = Verdict(
-        content.version, refused=errors, known=tuple(found),
-        screens_as=rules_key(content), matches_as=matching_key(content),
+        content.version, refused=errors, known=tuple(found), screens_as=screens_as, matches_as=matches_as
     )  # fmt: skip
     if base:
         old = base.assistant
@@ -97,7 +98,7 @@ def judge(request: Request, at_hand: AtHand | None = None) -> Verdict:
             refused=_new_ones(found, known, Severity.ERROR),
             remarks=_new_ones(found, known, Severity.WARNING),
             summary=summary(old.content, content),
-            differences=_differences(old, checked.assistant, request, now),
+            differences=_differences(base, checked, request, now),
             is_medical=is_medical(old.content, content),
         )
     verdict = replace(verdict, seconds=round(time.perf_counter() - began, 3))
@@ -113,13 +114,12 @@ def judge(request: Request, at_hand: AtHand | None = None) -> Verdict:
     return verdict
 
 
-def _differences(old: Assistant, new: Assistant, request: Request, now: datetime) -> tuple[Difference, ...]:
+def _differences(old: Remembering, new: Remembering, request: Request, now: datetime) -> tuple[Difference, ...]:
     """None where nothing changed that decides which reply a message gets: only what the replies say."""
-    before, after = old.content, new.content
-    is_same = rules_key(before) == rules_key(after) and matching_key(before) == matching_key(after)
-    if is_same and before.entries.keys() == after.entries.keys():
+    before, after = old.assistant, new.assistant
+    if old.keys == new.keys and before.content.entries.keys() == after.content.entries.keys():
         return ()
-    return tuple(differences(old, new, request.missed, now))
+    return tuple(differences(before, after, request.missed, now))
 
 
 def _messages(content: Content) -> set[str]:
