@@ -257,6 +257,7 @@ async def writers(folder: Path) -> None:
         while version_of(reloader.folder.read()) != reloader.current().version:
             await asyncio.sleep(0.1)
     task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
     live = reloader.current().content
     lost += sum(f"{number + 1} May" not in live.clinic.closed for number in range(10))
     lost += sum(f"Edit {number}." not in live.entries["heat"].answer for number in range(10))
@@ -287,6 +288,7 @@ async def live(folder: Path) -> None:
         print(f"save to live, shipped content, {what}: {time.perf_counter() - began:.2f} s{refused}")
         reloader.refused = None
     task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def main() -> None:

@@ -118,6 +118,7 @@ class Reloader:
         # Content is hundreds of thousands of objects. Whoever looks through them for cycles, as Python does of its own
         # accord while others are loaded, keeps answers waiting for 20 ms and more.
         gc.freeze()
+        self._checker.stays = True
         watcher = asyncio.create_task(self._watch())
         try:
             while True:
@@ -129,6 +130,12 @@ class Reloader:
                 self._asked.clear()
         finally:
             watcher.cancel()
+            self._checker.stays = False
+            await self._checker.close()
+
+    async def expect(self) -> None:
+        """Somebody is about to edit: what a check needs at hand is got ready meanwhile."""
+        await self._checker.prepare(self._base())
 
     async def _watch(self) -> None:
         from watchfiles import awatch
@@ -139,6 +146,7 @@ class Reloader:
                     self.folder.path, debounce=200, step=50, recursive=True, watch_filter=_is_content
                 ):
                     self._asked.set()
+                    await self.expect()
             except Exception as error:  # the folder was replaced; until it can be watched again we look by ourselves
                 log().warning("the FAQ folder can't be watched; looking every few seconds", error=describe(error))
             await asyncio.sleep(LOOK_SECONDS)
