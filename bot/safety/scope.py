@@ -116,7 +116,7 @@ class MessageScope:
 
     def _denial_end(self, cue: Occurrence, *, is_whole: bool) -> int:
         reading = self._reading
-        subjects_left = 1 if is_whole else 0
+        is_named = not is_whole  # whose trouble is denied: "it's not that I …"
         for index in range(cue.end, len(reading.words)):
             word, gap = reading.words[index], reading.breaks[index]
             if gap >= STOP or word in self._is.contrasts or index - cue.end >= LONGEST_DENIAL:
@@ -130,9 +130,9 @@ class MessageScope:
                 and word in self._is.subjects
                 and reading.words[index - 1] not in self._is.subjects
             ):
-                if not subjects_left and index > cue.end:
+                if is_named and index > cue.end:
                     return index
-                subjects_left -= 1
+                is_named = True
         return len(reading.words)
 
     def _list_goes_on(self, index: int) -> bool:
@@ -209,7 +209,8 @@ class MessageScope:
     def _is_supposed(self, match: Match) -> bool:
         reading = self._reading
         for cue in self._at("supposed"):
-            if not cue.end - 2 <= match.start < cue.end + LONGEST_SUPPOSITION or cue.mask & match.sign.mask == cue.mask:
+            is_reached = max(cue.start, cue.end - 2) <= match.start < cue.end + LONGEST_SUPPOSITION
+            if not is_reached or cue.mask & match.sign.mask == cue.mask:
                 continue
             between = range(cue.end, match.start + 1)
             if any(reading.breaks[i] >= COMMA or reading.words[i] in self._is.contrasts for i in between):
