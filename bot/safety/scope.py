@@ -125,11 +125,7 @@ class MessageScope:
                 return index
             if word in self._is.joining and not self._list_goes_on(index + 1):
                 return index
-            if (
-                index > cue.start + 1
-                and word in self._is.subjects
-                and reading.words[index - 1] not in self._is.subjects
-            ):
+            if word in self._is.subjects and reading.words[index - 1] not in self._is.subjects:
                 if is_named and index > cue.end:
                     return index
                 is_named = True
@@ -209,7 +205,7 @@ class MessageScope:
     def _is_supposed(self, match: Match) -> bool:
         reading = self._reading
         for cue in self._at("supposed"):
-            is_reached = max(cue.start, cue.end - 2) <= match.start < cue.end + LONGEST_SUPPOSITION
+            is_reached = cue.start <= match.start < cue.end + LONGEST_SUPPOSITION
             if not is_reached or cue.mask & match.sign.mask == cue.mask:
                 continue
             between = range(cue.end, match.start + 1)
