@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bot.content.red_flags import Scope
 from bot.safety.concepts import Found, Lexicon, Occurrence
-from bot.safety.reading import COMMA, STOP, Reading
+from bot.safety.reading import COMMA, QUESTION, STOP, Reading
 
 LONGEST_DENIAL = 10  # words
 LONGEST_SUPPOSITION = 10
@@ -165,7 +165,15 @@ class MessageScope:
             reading.sentences[settled.start] == reading.sentences[match.end - 1]
             and self._clauses[settled.start] <= match.end
             and all(index == settled.start for index in commas)
+            and self._is_stated(settled)
         )
+
+    def _is_stated(self, settled: Occurrence) -> bool:
+        """Whether a thought ends with ``settled``, and not in a question; else it is of something else ("no problem with …")."""
+        reading, end = self._reading, settled.end
+        if end == len(reading.words):
+            return not reading.asks[reading.sentences[end - 1]]
+        return COMMA <= reading.breaks[end] < QUESTION
 
     def _is_animal(self, match: Match) -> bool:
         """Whether an animal or a thing that comes before the sign is the one that has it."""
