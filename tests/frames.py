@@ -8,37 +8,53 @@ combination needs. The frames know nothing of English grammar ("what if I ever g
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from bot.content.red_flags import RedFlags, Rule
 from bot.safety import Level, Screener
 from bot.safety.items import GAPS
+from bot.text import words
 
 MOST_PARTNERS = 12  # items of another concept that are tried until the rule is met
 
-# name → (the frame, what blocks it; "" where the sign must be heard). `{}` is the sign with what it needs.
-FRAMES: dict[str, tuple[str, str]] = {
-    "denied: no": ("I have no {}", "denied"),
-    "denied: without": ("without {}", "denied"),
-    "denied: not that": ("it's not that I have {}", "denied"),
-    "denied: none": ("{}: none", "denied"),
-    "past and over": ("years ago {}, all fine now", "past"),
-    "past and over: as a child": ("when I was a kid {}. It went away", "past"),
-    "supposed: what if": ("what if I ever get {}?", "supposed"),
-    "supposed: if": ("worried about {}", "supposed"),
-    "told": ("I read about {} in an article", "told"),
-    "asked: is": ("is {} dangerous?", "asked"),
-    "asked: can": ("can sciatica lead to {}?", "asked"),
-    "asked: what": ("what does {} mean?", "asked"),
-    "an animal": ("my dog has {}", "animal"),
-    "said": ("I have {}", ""),
-    "said since": ("I have {} since this morning", ""),
-    "said of my husband": ("my husband has {}", ""),
-    "said of a child": ("my daughter is here with {}", ""),
-    "said beside a denial": ("no fever, but {}", ""),
-    "said beside thanks": ("thanks for the exercises, {}", ""),
-    "said, then a question": ("{}, does ice help?", ""),
-    "said after the past": ("I had surgery years ago. Now {}", ""),
+
+class Frame(NamedTuple):
+    """``{}`` is the sign with what it needs. ``heed``: what blocks it, "" where it must be heard. ``not_with``: kinds of words
+    in the sign that make the frame say something else ("no can't pee", "is wet myself dangerous?")."""
+
+    text: str
+    heed: str
+    not_with: tuple[str, ...] = ()
+
+
+FRAMES = {
+    "denied: no": Frame("I have no {}", "denied", ("denial", "contrast")),
+    "denied: without": Frame("without {}", "denied", ("denial", "contrast")),
+    "denied: not that": Frame("it's not that I {}", "denied", ("contrast",)),
+    "denied: none": Frame("{}: none", "denied", ("denial", "contrast")),
+    "past and over": Frame("years ago {}, better now", "past", ("now",)),
+    "past and over, as a child": Frame("when I was a kid {}. It went away", "past", ("now",)),
+    "supposed: what if": Frame("what if I ever get {}?", "supposed", ("contrast",)),
+    "supposed: worried": Frame("worried about {}", "supposed", ("contrast",)),
+    "told": Frame("I read about {} in an article", "told", ("person", "contrast")),
+    "asked: is": Frame("is {} dangerous?", "asked", ("person", "contrast")),
+    "asked: can": Frame("can sciatica lead to {}?", "asked", ("person", "contrast")),
+    "asked: what": Frame("what does {} mean?", "asked", ("person", "contrast")),
+    "an animal": Frame("my dog has {}", "animal", ("person",)),
+    "said": Frame("I have {}", ""),
+    "said since": Frame("I have {} since this morning", ""),
+    "said of my husband": Frame("my husband has {}", ""),
+    "said of a child": Frame("my daughter is here with {}", ""),
+    "said beside a denial": Frame("no fever, but {}", ""),
+    "said beside thanks": Frame("thanks for the exercises, {}", ""),
+    "said, then a question": Frame("{}, does ice help?", ""),
+    "said, then what is fine": Frame("{}, no problem with my arms", ""),
+    "said after the past": Frame("I had surgery years ago. Now {}", ""),
 }
+_DENIAL = (
+    "no not cant couldnt cannot dont doesnt didnt wont wouldnt isnt arent wasnt havent hasnt aint never without nothing none "
+    "nobody neither nor unable"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +82,13 @@ class Frames:
     def __init__(self, red_flags: RedFlags, screener: Screener) -> None:
         self._red_flags, self._screener = red_flags, screener
         self._sayings: dict[str, list[str]] = {}
+        scope = red_flags.scope
+        self._words: dict[str, frozenset[str]] = {
+            "denial": frozenset(_DENIAL.split()),
+            "contrast": frozenset(scope.contrasts),
+            "now": frozenset(word for cue in scope.now for word in words(cue)),
+            "person": frozenset((*scope.people, *scope.owners, "me", "you")),
+        }
 
     @cached_property
     def concepts(self) -> list[tuple[Rule, str, tuple[str, ...]]]:
@@ -79,23 +102,17 @@ class Frames:
                     found[rule.id, sign] = (rule, sign, tuple(others))
         return list(found.values())
 
-    def signs(self, most_items: int) -> Iterator[Sign]:
-        """At most ``most_items`` ways to say each sign, alone heard by its rule."""
+    def framed(self, most_items: int, most_each: int) -> Iterator[Framed]:
+        """Every sign in every frame, in at most ``most_each`` of its first ``most_items`` wordings."""
         for rule, concept, others in self.concepts:
-            count = 0
-            for item in self.sayings(concept):
-                if count >= most_items:
-                    break
-                if text := self._completed(rule, item, others):
-                    count += 1
-                    yield Sign(rule.id, concept, text)
-
-    def framed(self, most_items: int) -> Iterator[Framed]:
-        heeds = {rule.id: frozenset(rule.heeds) for rule in self._red_flags.rules}
-        for sign in self.signs(most_items):
-            for name, (frame, heed) in FRAMES.items():
-                must_speak = not heed or heed not in heeds[sign.rule]
-                yield Framed(sign, name, frame.format(sign.text), must_speak)
+            items = self.sayings(concept)[:most_items]
+            texts = [text for item in items if (text := self._completed(rule, item, others))]
+            for name, frame in FRAMES.items():
+                must_speak = not frame.heed or frame.heed not in rule.heeds
+                spoiling = frozenset().union(*(self._words[kind] for kind in frame.not_with))
+                fitting = [text for text in texts if must_speak or spoiling.isdisjoint(words(text))]
+                for text in fitting[:most_each]:
+                    yield Framed(Sign(rule.id, concept, text), name, frame.text.format(text), must_speak)
 
     def speaks(self, rule: str, text: str) -> bool:
         """Whether ``rule`` raises its level; a closed question is none."""

@@ -193,6 +193,15 @@ def test_a_denial_reaches_no_further(message: str) -> None:
         ("numb none leg", "sign + part", False),
         ("leg. numb none", "part + sign", False),
         ("a. numb none. b", "sign", True),
+        # of something else, or asked
+        ("numb, none a", "sign", False),
+        ("numb none a", "sign", False),
+        ("numb none but a", "sign", False),
+        ("numb none?", "sign", False),
+        ("numb none? a", "sign", False),
+        ("numb none, a?", "sign", True),
+        ("numb none; a?", "sign", True),
+        ("a? numb none", "sign", True),
     ],
 )
 def test_what_is_settled_is_the_sign_itself(message: str, combination: str, is_settled: bool) -> None:
