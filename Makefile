@@ -2,6 +2,7 @@
 # make test    set up what is missing and pass the tests
 # make check   lint, types, content        make bench   benchmarks and the long checks
 # make install only set up                  make lock    pin the dependencies again (after editing pyproject.toml)
+# make train   teach the second listener anew (torch; a quarter of an hour), then the vectors of the shipped phrasings
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,10 +10,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 .DEFAULT_GOAL := help
 
-.PHONY: help install run test check bench lock clean
+.PHONY: help install run test check bench train lock clean
 
 help:
-	@sed -n '1,4s/^# //p' Makefile
+	@sed -n '1,5s/^# //p' Makefile
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: install it, or name it with make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
@@ -58,6 +59,11 @@ bench: $(VENV)/bench.installed
 	$(BIN)/python benchmarks/growth.py
 	$(BIN)/python benchmarks/reliability.py
 	$(BIN)/python benchmarks/staff.py
+
+train: $(VENV)/run.installed
+	$(PIP) install --quiet "torch>=2.6"
+	$(BIN)/python training/second_listener.py
+	$(BIN)/python -m bot.matching
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade pyproject.toml
 

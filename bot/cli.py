@@ -15,6 +15,7 @@ import typer
 from bot.errors import BotError, ContentError, Severity
 from bot.operating import add_operator_commands
 from bot.staff.commands import Place, add_commands
+from bot.startup import built_to_stay
 
 if TYPE_CHECKING:
     from bot.assistant import Assistant, Overrides
@@ -65,16 +66,18 @@ def _content(settings: "Settings") -> "Content":
 
 
 def _assistant(settings: "Settings", content: "Content | None" = None) -> "Assistant":
-    from bot.assistant import build
-
     second_stage = settings.matcher_second_stage != "off"
-    return build(content or _content(settings), settings.cache_dir, settings.fact, second_stage=second_stage)
+    with built_to_stay():
+        from bot.assistant import build
+
+        return build(content or _content(settings), settings.cache_dir, settings.fact, second_stage=second_stage)
 
 
 @app.command()
 def run() -> None:
     """Start the bot: Telegram with a token, else a chat page on 127.0.0.1."""
-    from bot.service import run as serve
+    with built_to_stay():
+        from bot.service import run as serve
 
     sys.exit(serve(_settings()))
 

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +26,7 @@ from bot.staff.office import Office
 from bot.staff.people import staff_of
 from bot.staff.reload import starting_content
 from bot.staff.snapshots import Snapshots, state_folder
+from bot.startup import built_to_stay, replaced
 from bot.store import Store, database_path, open_store
 from bot.upkeep import Upkeep
 from bot.web import WebServer, bind, health_routes
@@ -51,6 +53,7 @@ class Current:
 
     def swap(self, assistant: Assistant) -> None:
         self.assistant, self.since = assistant, time.time()
+        replaced()
 
 
 def run(settings: Settings) -> int:
@@ -61,9 +64,11 @@ def run(settings: Settings) -> int:
     second_stage = settings.matcher_second_stage != "off"
 
     def make(content: Content) -> Assistant:
+        content = replace(content, documents={})  # lines of the files are for checks, which a child process makes
         return build(content, settings.cache_dir, settings.fact, second_stage=second_stage)
 
-    current = Current(make(starting_content(settings.faq_dir, snapshots)))
+    with built_to_stay():
+        current = Current(make(starting_content(settings.faq_dir, snapshots)))
     taken = bind(settings.web_host, settings.web_port)
     with contextlib.closing(taken):
         store = open_store(settings.database_url)

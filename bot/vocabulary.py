@@ -3,9 +3,10 @@
 Used by matching and by screening. Nothing here knows about backs; what counts as known is given by the caller.
 """
 
+import weakref
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import snowballstemmer
 from rapidfuzz import process
@@ -46,7 +47,8 @@ class Vocabulary:
             if len(word) >= SHORTEST_CORRECTED:
                 self._by_length.setdefault(len(word), []).append(word)
         self._within: dict[tuple[int, int], list[str]] = {}
-        self.correct = lru_cache(maxsize=20_000)(self._correct)
+        # A proxy, as a cache that holds its owner would keep the words of replaced content for ever.
+        self.correct = lru_cache(maxsize=20_000)(partial(Vocabulary._correct, weakref.proxy(self)))
 
     def __contains__(self, word: object) -> bool:
         return word in self._count or word in self._real

@@ -29,6 +29,8 @@ def command(name: str, rest: str = "", *, now: datetime = NOON) -> Message:
 class FakeScreener:
     """Finds what it was told to find in which words."""
 
+    is_slow = False
+
     def __init__(self, findings: dict[str, tuple[Level, str]] | None = None) -> None:
         self.findings = findings or {}
         self.earlier: list[Sequence[Heard]] = []
@@ -41,6 +43,9 @@ class FakeScreener:
         found.sort(key=lambda finding: -finding.level.rank)
         heard = (Heard("pain", "said", "now"),) if "pain" in utterance else ()
         return Screening(tuple(found), heard=heard, is_foreign="foreign" in utterance)
+
+    def listen(self, _utterance: str, screening: Screening) -> Screening:
+        return screening
 
 
 class FakeMatcher:

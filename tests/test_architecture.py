@@ -8,7 +8,7 @@ import pytest
 
 BOT = Path(__file__).parent.parent / "bot"
 ORDER = (
-    "text", "vocabulary", "identifiers", "readability", "content", "learning", "matching", "safety", "conversation", "replies",
+    "startup", "text", "vocabulary", "identifiers", "readability", "content", "learning", "matching", "safety", "conversation", "replies",
     "assistant", "checking", "evaluation", "asking", "logs", "metrics", "store", "settings", "lanes",
     "trials",
     "pace", "turns", "intake", "inbox", "outbox", "staff", "channels", "backup", "readiness", "web", "upkeep", "doctor", "operating",

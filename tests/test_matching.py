@@ -9,7 +9,7 @@ import pytest
 
 from bot.content import Content, Entry, Lexicon, SmallTalk
 from bot.matching import Confidence, Matcher, build, weights
-from bot.matching.concepts import ConceptFinder, stems_of
+from bot.matching.concepts import ConceptFinder, stemmed, stems_of
 from bot.matching.confidence import (
     FALSE_ANSWERS,
     MOST_SURE,
@@ -166,13 +166,18 @@ def test_the_lexicon_carries_words_that_no_phrasing_has():
 
 
 def test_a_concept_may_leave_a_gap():
-    finder = ConceptFinder([("spasm", "threw ... out"), ("back", "back")])
+    finder = ConceptFinder([("spasm", stemmed("threw ... out")), ("back", stemmed("back"))])
     assert finder.find(stems_of("i threw my whole back out")) == ("spasm", "back")
     assert finder.find(stems_of("i threw it and then went all the way out")) == ()
 
 
 def test_the_longest_word_group_wins():
-    finder = ConceptFinder([("water", "water"), ("hot", "hot water bottle"), ("bottle", "bottle")])
+    finder = ConceptFinder(
+        [
+            (concept, stemmed(group))
+            for concept, group in (("water", "water"), ("hot", "hot water bottle"), ("bottle", "bottle"))
+        ]
+    )
     assert finder.find(stems_of("a hot water bottle")) == ("hot",)
 
 

@@ -12,6 +12,7 @@ from bot.asking import ask
 from bot.assistant import build
 from bot.content import load
 from bot.errors import ContentError
+from bot.staff import edits
 from bot.staff.editing import Edit
 from bot.staff.publishing import edited
 from bot.staff.reload import Reloader, starting_content
@@ -354,3 +355,25 @@ async def test_random_edits_never_hurt(tmp_path, faq):
         if verdict.is_good:
             live = build(bot.reloader.snapshots.content(verdict.version))
             assert ask(live, "i have chest pain", datetime.now(UTC)).screening.top.level == "emergency", (kind, name)
+
+
+async def test_what_an_edit_leaves_alone_is_neither_loaded_nor_compiled_again(tmp_path, faq):
+    async with running(tmp_path, faq) as bot:
+        before = bot.holder().content
+        await bot.publish(Edit(ICE, "add", ("phrasings",), "kimono weather for my spine"))
+        after = bot.holder().content
+        assert after.entries["ice"] != before.entries["ice"]
+        assert after.red_flags is before.red_flags
+        assert after.clinic is before.clinic
+        assert not after.documents
+
+
+async def test_what_is_not_for_us_is_learned_by_the_running_bot_too(tmp_path, faq):
+    async with running(tmp_path, faq) as bot:
+        builds = []
+        make = bot.reloader._build
+        bot.reloader._build = lambda content: builds.append(content) or make(content)
+        await bot.publish(*edits.answer("ice", "Yes, ice can help. Wrap it in a cloth first."))
+        assert not builds
+        await bot.publish(Edit("en/out-of-scope.yaml", "add", ("messages",), "sell me a horse"))
+        assert builds

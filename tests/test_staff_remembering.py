@@ -93,3 +93,13 @@ def test_results_of_patients_are_not_written_down(content, folder):
     remembering.find_red_flag("my own secret words")
     remembering.keep(set())
     assert not any(b"secret words" in file.read_bytes() for file in folder.glob("*.results"))
+
+
+def test_many_lines_are_read_by_two_processes_and_say_the_same(content, lines, tmp_path, monkeypatch):
+    monkeypatch.setattr("bot.staff.remembering.MUCH", 1)
+    few = sorted(lines)[:60]
+    remembering = RememberingScreener(content, tmp_path)
+    remembering.find_out(few)
+    monkeypatch.delattr(Screener, "hearing")
+    plain = listening(content, tmp_path)
+    assert [said(remembering.find_red_flag(line)) for line in few] == [said(plain.find_red_flag(line)) for line in few]

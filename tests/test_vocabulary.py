@@ -1,5 +1,8 @@
 """Slips are led back to known words, and real words are left alone."""
 
+import gc
+import weakref
+
 import pytest
 
 from bot.vocabulary import Vocabulary, stem
@@ -51,3 +54,16 @@ def test_a_short_word_keeps_its_first_letter(vocabulary):
 def test_stems_join_the_forms_of_a_word():
     assert stem("stretching") == stem("stretches") == stem("stretch")
     assert stem("") == ""
+
+
+def test_a_vocabulary_goes_with_its_last_user():
+    """No cycle may hold it: with each edit of the content there is a new one, and nobody looks for cycles."""
+    vocabulary = Vocabulary(["swelling"])
+    assert vocabulary.correct("sweling") == "swelling"
+    gone = weakref.ref(vocabulary)
+    gc.disable()
+    try:
+        del vocabulary
+        assert gone() is None
+    finally:
+        gc.enable()

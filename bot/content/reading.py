@@ -96,6 +96,7 @@ def _compose(text: str, document: Document) -> None:
         document.report("the file holds only comments.", "Fill it, or delete it.", line=1)
         return
     document.value = _plain(node, (), document, text.splitlines())
+    document.seen.clear()
 
 
 def _explain(error: yaml.MarkedYAMLError, text: str, line: int) -> tuple[str, str]:

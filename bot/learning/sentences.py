@@ -45,7 +45,7 @@ class SentenceModel:
 
     def __init__(self, folder: Path, tuning: Tuning | None = None) -> None:
         self._pieces = WordPieces.read(folder / "vocab.txt")
-        mapped, tensors = _read(folder / "model.safetensors")
+        mapped, tensors = _mapped(folder / "model.safetensors")
         for name, (down, up) in (tuning or {}).items():
             tensors[f"{name}.weight"] = tensors[f"{name}.weight"] + up @ down
         # Rows of the big table are read from the file as they are needed; what multiplies every text is copied.
@@ -142,7 +142,12 @@ def _batches(ids: Sequence[Sequence[int]]) -> list[list[int]]:
     return batches
 
 
-def _read(path: Path) -> tuple[mmap.mmap, dict[str, Floats]]:
+def read_tensors(folder: Path) -> dict[str, Floats]:
+    """All weights of the model in ``folder`` by name."""
+    return _mapped(folder / "model.safetensors")[1]
+
+
+def _mapped(path: Path) -> tuple[mmap.mmap, dict[str, Floats]]:
     """The float32 tensors of a safetensors file, mapped, not copied: 8 bytes of length, a JSON header, the numbers."""
     with path.open("rb") as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

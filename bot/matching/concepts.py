@@ -16,17 +16,22 @@ def stems_of(text: str) -> tuple[str, ...]:
     return tuple(stem(word) for word in words(text))
 
 
+def stemmed(wording: str) -> str:
+    """A word group of the lexicon as its stems, gaps kept."""
+    return f" {GAP} ".join(" ".join(stems_of(piece)) for piece in wording.split(GAP))
+
+
 class ConceptFinder:
     """Knows which stems, one after another, mean which concept; immutable.
 
-    ``wordings`` are pairs of concept and word group as the lexicon lists them.
+    ``wordings`` are pairs of concept and ``stemmed`` word group.
     """
 
     def __init__(self, wordings: Iterable[tuple[str, str]]) -> None:
         self._plain: dict[tuple[str, ...], list[str]] = {}
         self._gapped: dict[str, list[tuple[re.Pattern[str], str]]] = {}
         for concept, wording in wordings:
-            pieces = [stems_of(piece) for piece in wording.split(GAP)]
+            pieces = [tuple(piece.split()) for piece in wording.split(GAP)]
             if not all(pieces):
                 continue
             if len(pieces) == 1:

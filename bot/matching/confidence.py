@@ -15,14 +15,14 @@ from bot.matching.rows import Floats
 
 # Answers begin at the probability from which on at most this share of what is out of scope would be answered: of lines
 # that were chosen as near misses, so that of what patients really write it is less.
-FALSE_ANSWERS = 0.04
+FALSE_ANSWERS = 0.065
 # Within these bounds: below, a wrong answer is nearly as likely as a right one; above, each wrong answer that is spared
 # costs more than five right ones.
 LEAST_SURE, MOST_SURE = 0.55, 0.70
 # Where nothing out of scope was given to learn from: a wrong answer is held to be twice as bad as a question back.
 WITHOUT_EXAMPLES = 2 / 3
 # With a first entry less probable than this, buttons would mostly offend: "I don't know" is the honester reply.
-SUGGEST_FROM = 0.015
+SUGGEST_FROM = 0.04
 # Small talk is taken as such only where it is likelier than everything else together.
 SMALL_TALK_FROM = 0.5
 _STEPS = 40

@@ -5,7 +5,7 @@ many features (characters) does not drown one with few (concepts).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, combinations
@@ -99,32 +99,43 @@ class Vector:
     value: Floats
 
 
-class Space:
-    """The known features and their inverse document frequencies."""
+Names = Mapping[str, Sequence[str]]
 
-    def __init__(self, names: Sequence[str], idf: Floats) -> None:
-        self.names = tuple(names)
+
+class Space:
+    """The known features (``names`` by block, blocks in the order of ``BLOCKS``) and their inverse document frequencies."""
+
+    def __init__(self, names: Names, idf: Floats) -> None:
+        self.names = names
         self.idf = idf
-        self._at: dict[str, dict[str, int]] = {block: {} for block in BLOCKS}
-        for at, name in enumerate(self.names):
-            block, _, plain = name.partition(":")
-            self._at[block][plain] = at
+        self._at: dict[str, dict[str, int]] = {}
+        start = 0
+        for block in BLOCKS:
+            self._at[block] = dict(zip(names[block], range(start, start + len(names[block])), strict=True))
+            start += len(names[block])
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.idf)
 
     @classmethod
     def learn(cls, texts: Sequence[Features]) -> "Space":
         """The space of the features that stand in ``texts`` often enough."""
-        names: list[str] = []
+        names: dict[str, tuple[str, ...]] = {}
         seen: list[int] = []
         for block, (_, least) in BLOCKS.items():
             fewest = least + (len(texts) // ONE_MORE_EVERY if block in THINNED else 0)
-            for name, times in Counter(chain.from_iterable(text[block] for text in texts)).items():
-                if times >= fewest:
-                    names.append(f"{block}:{name}")
-                    seen.append(times)
+            counts = Counter(chain.from_iterable(text[block] for text in texts))
+            names[block] = tuple(name for name, times in counts.items() if times >= fewest)
+            seen += [times for times in counts.values() if times >= fewest]
         return cls(names, np.log((1 + len(texts)) / (1 + np.array(seen, np.float32))) + 1)
+
+    def name(self, at: int) -> tuple[str, str]:
+        """Block and name of the feature at place ``at``."""
+        for block, names in self.names.items():
+            if at < len(names):
+                return block, names[at]
+            at -= len(names)
+        raise IndexError(at)
 
     def vector(self, text: Features) -> Vector:
         """The known features of ``text``, each block weighted and of unit length."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from bot.content import Content
-from bot.matching.concepts import ConceptFinder
+from bot.matching.concepts import ConceptFinder, stemmed
 from bot.matching.examples import Example, examples, labels
 from bot.matching.features import Reader, Space, features
 from bot.matching.rows import Rows
@@ -27,9 +27,10 @@ class Lesson:
     @classmethod
     def of(cls, content: Content) -> Self:
         lines = tuple(examples(content))
-        wordings = tuple(content.lexicon.wordings())
+        written = tuple(content.lexicon.wordings())
+        wordings = tuple((concept, stemmed(wording)) for concept, wording in written)
         known = Counter(word for line in lines for word in words(line.text))
-        known.update(word for _, wording in wordings for word in words(wording))
+        known.update(word for _, wording in written for word in words(wording))
         reader = Reader(Vocabulary(known), ConceptFinder(wordings))
         found = [features(reader.read(line.text)) for line in lines]
         space = Space.learn(found)

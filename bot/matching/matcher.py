@@ -136,7 +136,7 @@ class Matcher:
         share = vector.value * self.model.weights[vector.at, label]
         reasons: list[str] = []
         for place in np.argsort(-share, kind="stable"):
-            block, _, name = self._space.names[vector.at[place]].partition(":")
+            block, name = self._space.name(int(vector.at[place]))
             if share[place] < LEAST_REASON or len(reasons) == MOST_REASONS:
                 break
             if block != "letters":

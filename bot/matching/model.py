@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import accumulate, chain
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from bot.learning.storing import keep_newest, load_arrays, pack, save_arrays, un
 from bot.matching.concepts import ConceptFinder
 from bot.matching.confidence import answer_from, sharpness, softmax
 from bot.matching.examples import Example, examples
-from bot.matching.features import Reader
+from bot.matching.features import BLOCKS, Names, Reader
 from bot.matching.learning import calibrating, folds, learn, own_labels
 from bot.matching.lesson import Lesson
 from bot.matching.rows import Floats
@@ -33,6 +34,7 @@ KEPT = 4
 class Model:
     """Everything that ranking needs, as plain values. The first ``entries`` labels are entries.
 
+    ``wordings`` are the lexicon's word groups as stems: stemming thousands at every start takes longer than all the rest.
     ``weights`` (features × labels) and ``bias`` give the first stage's scores, ``sharpness`` their probabilities;
     ``answer_from`` is the probability from which on the first stage answers.
     """
@@ -41,7 +43,7 @@ class Model:
     entries: int
     vocabulary: dict[str, int]
     wordings: tuple[tuple[str, str], ...]
-    features: tuple[str, ...]
+    features: Names
     idf: Floats
     weights: Floats
     bias: Floats
@@ -145,8 +147,9 @@ def save(model: Model, path: Path) -> bool:
             "words": pack(model.vocabulary),
             "counts": np.array(list(model.vocabulary.values()), np.int64),
             "concepts": pack(concept for concept, _ in model.wordings),
-            "wordings": pack(" ".join(wording.split()) for _, wording in model.wordings),
-            "features": pack(model.features),
+            "wordings": pack(wording for _, wording in model.wordings),
+            "features": pack(chain.from_iterable(model.features[block] for block in BLOCKS)),
+            "blocks": np.array([len(model.features[block]) for block in BLOCKS]),
             "idf": model.idf,
             "weights": model.weights,
             "bias": model.bias,
@@ -169,7 +172,7 @@ def load(path: Path) -> Model | None:
             entries=int(kept["entries"]),
             vocabulary=dict(zip(unpack(kept["words"]), kept["counts"].tolist(), strict=True)),
             wordings=tuple(zip(unpack(kept["concepts"]), unpack(kept["wordings"]), strict=True)),
-            features=unpack(kept["features"]),
+            features=_by_block(unpack(kept["features"]), kept["blocks"].tolist()),
             idf=kept["idf"],
             weights=kept["weights"],
             bias=kept["bias"],
@@ -179,3 +182,11 @@ def load(path: Path) -> Model | None:
         )
     except (KeyError, ValueError, UnicodeDecodeError):
         return None
+
+
+def _by_block(names: Sequence[str], lengths: Sequence[int]) -> Names:
+    """``names`` cut into the blocks. ValueError if they are of other blocks."""
+    if sum(lengths) != len(names):
+        raise ValueError("names of other blocks")
+    ends = accumulate(lengths)
+    return {block: tuple(names[end - length : end]) for block, length, end in zip(BLOCKS, lengths, ends, strict=True)}

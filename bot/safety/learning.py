@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot import text, vocabulary
-from bot.content import Content
+from bot.content import Content, RedFlags
 from bot.content.red_flags import HARMLESS
 from bot.learning import logistic
 from bot.learning.storing import keep_newest, load_arrays, save_arrays
@@ -44,7 +44,7 @@ class Line:
 
 def listening(content: Content, cache_dir: Path | None = None) -> Screener:
     """The screener of ``content`` with its second listener, or without it (and degraded) where that fails."""
-    screener = Screener(content.red_flags)
+    screener = _compiled(content.red_flags)
     try:
         listener = learned(content, screener, cache_dir)
     except Exception:  # a broken listener must not take the rules with it
@@ -56,6 +56,17 @@ class Reads(Protocol):
     """Gives the traits of a line: a screener, or what remembers what one said."""
 
     def traits(self, text: str) -> Traits: ...
+
+
+_last: tuple[RedFlags, Screener] | None = None
+
+
+def _compiled(red_flags: RedFlags) -> Screener:
+    """The rules compiled; those compiled last are kept, since an edit of anything else leaves the very same rules."""
+    global _last
+    if _last is None or _last[0] is not red_flags:
+        _last = red_flags, Screener(red_flags)
+    return _last[1]
 
 
 def learned(content: Content, screener: Reads, cache_dir: Path | None = None) -> Listener | None:
@@ -76,9 +87,10 @@ def learned(content: Content, screener: Reads, cache_dir: Path | None = None) ->
     return listener
 
 
-def lines_of(content: Content) -> list[Line]:
-    """Every line that the listener learns from, each text once; those of `soon` rules say neither and are left out."""
-    soon = {rule.id for rule in content.red_flags.rules if rule.level == "soon"}
+def lines_of(content: Content, *, with_soon: bool = False) -> list[Line]:
+    """Every line that the listener learns from, each text once. Those of `soon` rules say neither alarm nor harmless and
+    are left out, unless asked for ``with_soon``."""
+    soon = set() if with_soon else {rule.id for rule in content.red_flags.rules if rule.level == "soon"}
     lines = [
         Line(message, rule, OVERHEARD_WEIGHT, name.rsplit("/", 1)[-1].removesuffix(".yaml"))
         for name, overheard in content.overheard.items()

@@ -12,6 +12,7 @@ from bot.safety.items import Items
 from bot.safety.languages import LanguageScreen
 from bot.safety.levels import Finding, Heard, Level, Screening
 from bot.safety.listener import Listener, Opinion
+from bot.safety.meaning import Meaning, judge
 from bot.safety.reading import Fillers, Reading, read
 from bot.safety.rules import MESSAGE_SPAN, Combination, CompiledRule, RuleBook, compile_rule, quoted_names
 from bot.safety.scope import CUES, Match, MessageScope, ScopeWords
@@ -64,6 +65,7 @@ class Screener:
         self.levels = {rule.id: rule.level for rule in self._book.rules}
         self._listener: Listener | None = None
         self._lacks_listener = False
+        self._meaning: Meaning | None = None
         self._signs = {
             rule.id: frozenset(combination.concepts[0] for combination in (*rule.when, *rule.ask_when))
             for rule in self._book.rules
@@ -81,6 +83,18 @@ class Screener:
         alone._listener, alone._lacks_listener = None, True
         return alone
 
+    def with_meaning(self, meaning: Meaning) -> Self:
+        """This screener with a second listener that also goes by meaning. Its words alone then raise nothing any more:
+        they count in ``listen``, together with what is meant."""
+        closer = copy(self)
+        closer._meaning = meaning
+        return closer
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether ``listen`` takes tens of milliseconds."""
+        return self._meaning is not None
+
     def traits(self, text: str) -> Traits:
         """What the second listener goes by in ``text``."""
         reading = next(iter(_windows(read(text[:MOST_CHARACTERS], self._speller, self._fillers, self._same))))
@@ -93,6 +107,29 @@ class Screener:
         for piece in _pieces(utterance):
             result = _joined(result, self._screen(piece, earlier))
         return result
+
+    def listen(self, utterance: str, screening: Screening) -> Screening:
+        """``screening`` of ``utterance`` and what its meaning adds: it only raises. Never raises an exception.
+
+        Some 20 ms where sentence vectors are installed, at once where not or where the rules found an emergency.
+        """
+        if self._meaning is None or (screening.top and screening.top.level is Level.EMERGENCY):
+            return screening
+        try:
+            verdict = judge(self._meaning.hear(utterance), self._by_words(utterance))
+        except Exception:
+            return _joined(screening, Screening(is_degraded=True))
+        if verdict is None or (_is_loud(screening) and verdict.level is not Level.EMERGENCY):
+            return screening
+        evidence = f"second listener: means {verdict.rule} ({verdict.certainty:.2f})"
+        return _joined(screening, Screening((Finding(verdict.level, verdict.rule, (evidence,)),)))
+
+    def _by_words(self, utterance: str) -> float:
+        """How sure the listener that goes by words is of an alarm, as logit; 0 where there is none."""
+        if self._listener is None:
+            return 0.0
+        _, unjudged = self.hearing(utterance)
+        return max((self._listener.alarm_logit(one.heard)[0] for one in unjudged), default=0.0)
 
     def hearing(self, utterance: str) -> tuple[Screening, tuple[Unjudged, ...]]:
         """What the rules alone find in a message that stands alone, and what is left to ask a second listener.
@@ -149,7 +186,7 @@ class Screener:
         """What the second listener adds; nothing where the rules have raised an alarm."""
         if self._listener is None:
             return Screening(is_degraded=self._lacks_listener)
-        if _is_loud(screening):
+        if _is_loud(screening) or self._meaning:
             return Screening()
         try:
             heard = traits(reading, found, scope, self._lexicon)

@@ -40,8 +40,8 @@ class Speller:
         self, known: Iterable[str], real: Collection[str] = (), joints: Iterable[str] = (), base: Collection[str] = ()
     ) -> None:
         self._known = frozenset(known)
-        self._real = (frozenset(real) | english_words()) - self._known
-        self._joints = frozenset(real) | frozenset(joints)
+        self._real, self._english = frozenset(real), english_words()
+        self._joints = self._real | frozenset(joints)
         self._by_start: dict[tuple[str, int], list[str]] = {}  # by first letter and length
         self._long_by_start: dict[tuple[str, int], list[str]] = {}  # those that may be two slips away
         self._by_tail: dict[str, list[str]] = {}  # by all letters but the first
@@ -57,7 +57,9 @@ class Speller:
 
     def _read(self, word: str) -> tuple[str, ...]:
         """``word`` as known words: itself, its correction, or its parts; ``(word,)`` where nothing is near."""
-        if word in self._known or word in self._real or not word.isalpha() or len(word) < SHORTEST_SWAPPED:
+        if word in self._known or word in self._real or word in self._english:
+            return (word,)
+        if not word.isalpha() or len(word) < SHORTEST_SWAPPED:
             return (word,)
         if len(single := _without_doubles(word)) < len(word):
             for candidate in (single, *_one_double_fewer(word)):

@@ -56,9 +56,13 @@ def judge(request: Request) -> Verdict:
     except ContentError as error:
         return Verdict("", refused=error.problems, seconds=round(time.perf_counter() - began, 3))
     checked = Remembering(content, Path(request.cache_dir), second_stage=request.second_stage)
+    checked.find_out(_messages(content), tests(content))
     found = problems(content, checked.assistant, now)
     errors = () if request.is_live else tuple(one for one in found if one.severity is Severity.ERROR)
-    verdict = Verdict(content.version, refused=errors, known=tuple(found))
+    verdict = Verdict(
+        content.version, refused=errors, known=tuple(found),
+        screens_as=rules_key(content), matches_as=matching_key(content),
+    )  # fmt: skip
     base = _base(snapshots, request.base)
     if base:
         before = snapshots.verdict(request.base)
@@ -78,7 +82,7 @@ def judge(request: Request) -> Verdict:
         checked.learn()
         # Missed messages are deleted after 30 days; a snapshot may live longer.
         kept = replace(verdict, differences=tuple(one for one in verdict.differences if one.source != "missed"))
-        snapshots.keep(place, content, kept)
+        snapshots.keep(place, content, kept, like=base)
     return verdict
 
 

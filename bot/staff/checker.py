@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -76,7 +77,7 @@ async def _run(request: bytes) -> tuple[int | None, bytes, bytes]:
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bot.staff.candidate",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        cwd=Path(__file__).parent.parent.parent, env=_environment(),
+        cwd=Path(__file__).parent.parent.parent, env=_environment(), start_new_session=True,
     )  # fmt: skip
     try:
         async with asyncio.timeout(SECONDS):
@@ -87,5 +88,5 @@ async def _run(request: bytes) -> tuple[int | None, bytes, bytes]:
     finally:
         if child.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                child.kill()
+                os.killpg(child.pid, signal.SIGKILL)  # with what it has begun beside itself
             await child.wait()

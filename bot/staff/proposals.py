@@ -128,7 +128,7 @@ class Proposals:
         if not (entry and verdict.is_good):
             return ()
         try:
-            content = self._reloader.snapshots.content(verdict.version)
+            content = self._reloader.snapshots.content(verdict.version, like=self._reloader.whole())
         except (SnapshotError, ContentError):
             return ()
         return wording.preview(content, entry, datetime.now(UTC))

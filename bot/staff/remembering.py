@@ -6,9 +6,9 @@ rules hear in a message also holds while only the second listener learned someth
 
 import hashlib
 import pickle
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,8 +25,10 @@ from bot.safety.learning import learned, lines_of
 from bot.safety.listener import Listener
 from bot.safety.screening import level_of
 from bot.safety.traits import Traits
+from bot.staff.beside import begin
 from bot.staff.memory import Memory
 
+MUCH = 500  # lines to read, from which on a second process is worth its start
 _Traits = tuple[bytes, tuple[int, ...]]  # small and quick to unpickle: all places, and how many each block has
 
 
@@ -117,11 +119,35 @@ class RememberingScreener:
         left = tuple((_packed(one.heard), one.is_asking, one.signs) for one in unjudged)
         return _Hearing((found, screening.is_foreign, screening.is_degraded), left)
 
-    def learn(self) -> None:
-        """Sees to it that what is learned is in the folder, where the running bot looks for it."""
-        _ = self._listener
+    def find_out(self, messages: Collection[str]) -> dict[str, _Screened]:
+        """The results of ``messages``, found out on two cores where there is much to read."""
+        self._read_all(messages)
+        return {message: self._screened.get(message, partial(self._screen, message)) for message in messages}
 
-    def keep(self, messages: set[str]) -> None:
+    def _read_all(self, messages: Collection[str]) -> None:
+        unheard = [message for message in messages if message not in self._hearings]
+        lines = [line.text for line in lines_of(self._content) if line.text not in self._traits]
+        if len(unheard) + len(lines) < MUCH:
+            return
+        _ = self._rules  # compiled before the fork, for both
+        rest = begin(lambda: (self._heard(unheard[::2]), self._packed(lines[::2])))
+        self._hearings.add(self._heard(unheard[1::2]))
+        self._traits.add(self._packed(lines[1::2]))
+        heard, packed = rest()
+        self._hearings.add(heard)
+        self._traits.add(packed)
+
+    def _heard(self, messages: Sequence[str]) -> dict[str, _Hearing]:
+        return {message: self._hear(message) for message in messages}
+
+    def _packed(self, lines: Sequence[str]) -> dict[str, _Traits]:
+        return {line: _packed(self._rules.traits(line)) for line in lines}
+
+    def add(self, results: dict[str, _Screened]) -> None:
+        """Takes over what another process found out; it has kept what it learned."""
+        self._screened.add(results)
+
+    def keep(self, messages: Collection[str]) -> None:
         self._screened.keep(messages)
         if "_hearings" in self.__dict__:
             self._hearings.keep(messages)
@@ -151,14 +177,18 @@ class RememberingMatcher:
             matcher._sentences = cast("Any", _RememberingSentences(matcher._sentences, self._vectors))
         return matcher
 
-    def keep(self, messages: set[str]) -> None:
+    def keep(self, messages: Collection[str]) -> None:
         self._ranked.keep(messages)
         if "_vectors" in self.__dict__:
             self._vectors.keep(messages)
 
+    @property
+    def is_learned(self) -> bool:
+        return any(self._folder.glob(f"matcher-{matching_key(self._content)}*.npz"))
+
     def learn(self) -> None:
         """Sees to it that what is learned is in the folder, where the running bot looks for it."""
-        if not any(self._folder.glob(f"matcher-{matching_key(self._content)}*.npz")):
+        if not self.is_learned:
             _ = self._matcher
 
     def rank(self, utterance: str) -> Ranking:
@@ -202,7 +232,7 @@ def matching_key(content: Content) -> str:
 
 
 class Remembering:
-    """An assistant for checks only; ``keep`` writes down what was found out of ``messages``."""
+    """An assistant for checks only, of ``content``; its parts find out what they do not remember."""
 
     def __init__(self, content: Content, folder: Path, *, second_stage: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -211,10 +241,27 @@ class Remembering:
         parts: Any = (self._screener, self._matcher)
         self.assistant = Assistant(content, *parts)
 
+    def find_out(self, screened: Collection[str], ranked: Collection[str]) -> None:
+        """Finds out beforehand what a check will ask, learning included: both parts beside each other."""
+
+        def screen() -> dict[str, _Screened]:
+            results = self._screener.find_out(screened)
+            self._screener.keep(screened)
+            return results
+
+        if self._matcher.is_learned:
+            screen()
+            return
+        results = begin(screen)
+        for message in ranked:
+            self._matcher.rank(message)
+        self._screener.add(results())
+
     def learn(self) -> None:
-        self._screener.learn()
+        """Sees to it that what is learned is in the folder, where the running bot looks for it."""
         self._matcher.learn()
 
-    def keep(self, messages: set[str]) -> None:
+    def keep(self, messages: Collection[str]) -> None:
+        """Writes down what was found out of ``messages``."""
         self._screener.keep(messages)
         self._matcher.keep(messages)

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -27,6 +27,7 @@ class Verdict:
 
     ``known`` are all problems and remarks it has, ``remarks`` the new ones that a good editor would mend. ``summary``:
     the edit in patients' terms. ``differences``: messages that would get another reply. ``seconds``: how long it took.
+    ``screens_as`` and ``matches_as`` are alike for contents that screen, and match, every message alike.
     """
 
     version: str
@@ -37,6 +38,8 @@ class Verdict:
     differences: tuple[Difference, ...] = ()
     is_medical: bool = False
     seconds: float = 0.0
+    screens_as: str = ""
+    matches_as: str = ""
 
     @property
     def is_good(self) -> bool:
@@ -65,18 +68,30 @@ class SnapshotError(BotError):
     """There is no snapshot that can be used."""
 
 
-def _in_parts(content: Content) -> bytes:
-    parts = {field.name: pickle.dumps(getattr(content, field.name), protocol=5) for field in fields(content)}
-    return pickle.dumps(parts, protocol=5)
+Parts = dict[str, bytes]  # pickled, by field of Content
 
 
-def _from_parts(raw: bytes) -> Content:
-    """Part by part, with a breath between them: unpickling lets no other thread run, and patients wait for answers."""
+def _in_parts(content: Content, like: Content | None, its_parts: Parts) -> Parts:
+    """What ``content`` and ``like`` have in common keeps its bytes, so that it need not be loaded again."""
     parts = {}
-    for name, part in pickle.loads(raw).items():
-        parts[name] = pickle.loads(part)
-        time.sleep(0)
-    return Content(**parts)
+    # Lines of the files, which no comparison counts, are for checks only and are half of what would have to be loaded.
+    for name in (field.name for field in fields(content) if field.compare):
+        part = getattr(content, name)
+        is_known = like is not None and name in its_parts and getattr(like, name) == part
+        parts[name] = its_parts[name] if is_known else pickle.dumps(part, protocol=5)
+    return parts
+
+
+def _from_parts(parts: Parts, like: Content | None, its_parts: Parts) -> Content:
+    """Part by part, with a breath between them: unpickling lets no other thread run, and patients wait for answers."""
+    loaded = {}
+    for name, part in parts.items():
+        if like is not None and its_parts.get(name) == part:
+            loaded[name] = getattr(like, name)
+        else:
+            loaded[name] = pickle.loads(part)
+            time.sleep(0)
+    return Content(**loaded)
 
 
 @cache
@@ -115,10 +130,13 @@ class Snapshots:
     def drop(self, place: Path) -> None:
         shutil.rmtree(place, ignore_errors=True)
 
-    def keep(self, place: Path, content: Content, verdict: Verdict) -> None:
-        """Makes a staged place the snapshot of its version, whole or not at all."""
-        # Lines of the files are for checks only, and are half of what would have to be loaded.
-        replace_file(place / "content.pickle", _in_parts(replace(content, documents={})))
+    def keep(self, place: Path, content: Content, verdict: Verdict, like: Content | None = None) -> None:
+        """Makes a staged place the snapshot of its version, whole or not at all.
+
+        ``like``: the content of another snapshot, of which most is the same.
+        """
+        parts = _in_parts(content, like, self._parts(like.version) if like else {})
+        replace_file(place / "content.pickle", pickle.dumps(parts, protocol=5))
         stored = {"code": code_version(), "verdict": verdict.to_json()}
         replace_file(place / "verdict.json", json.dumps(stored, ensure_ascii=False).encode())
         target = self.folder / verdict.version
@@ -154,14 +172,27 @@ class Snapshots:
         except (OSError, ValueError, KeyError, TypeError):
             return "", 0
 
-    def content(self, version: str) -> Content:
-        """The content of a snapshot, by its pickle when this very code wrote it. Raises SnapshotError, ContentError."""
+    def _parts(self, version: str) -> Parts:
+        """The pickled parts of a snapshot that this very code wrote; none if there is none, or a damaged one."""
+        try:
+            parts = (
+                pickle.loads((self.folder / version / "content.pickle").read_bytes()) if self.verdict(version) else {}
+            )
+        except Exception:  # a damaged pickle may raise anything
+            return {}
+        return parts if isinstance(parts, dict) else {}
+
+    def content(self, version: str, like: Content | None = None) -> Content:
+        """The content of a snapshot, by its pickle when this very code wrote it. Raises SnapshotError, ContentError.
+
+        What it has in common with ``like``, the content of another snapshot, is taken from there.
+        """
         if not version or not self.files(version).is_dir():
             raise SnapshotError("No checked content is kept yet.")
-        if self.verdict(version):
+        if parts := self._parts(version):
             try:
-                content = _from_parts((self.folder / version / "content.pickle").read_bytes())
-            except Exception:  # a damaged pickle may raise anything; the files are still there
+                content = _from_parts(parts, like, self._parts(like.version) if like else {})
+            except Exception:  # the files are still there
                 content = None
             if content and content.version == version:
                 return content

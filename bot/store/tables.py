@@ -7,7 +7,21 @@ need no migration of the tables that are written all the time.
 from enum import IntEnum
 from typing import Final
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    event,
+    text,
+)  # fmt: skip
 
 # The newest revision under bot/migrations/versions; a test compares it, and the tables with what the migrations make.
 SCHEMA: Final = "0002"
@@ -86,16 +100,24 @@ outbox = Table(
 )
 
 # Only what waits is looked for all the time, and it is little.
-Index(
-    "inbox_waiting", inbox.c.priority, inbox.c.id, sqlite_where=inbox.c.state == 0, postgresql_where=inbox.c.state == 0
-)
-Index(
-    "outbox_waiting",
-    outbox.c.priority,
-    outbox.c.id,
-    sqlite_where=outbox.c.state == 0,
-    postgresql_where=outbox.c.state == 0,
-)
+for _queue_table in (inbox, outbox):
+    Index(
+        f"{_queue_table.name}_waiting",
+        _queue_table.c.priority,
+        _queue_table.c.id,
+        sqlite_where=_queue_table.c.state == 0,
+    )
+
+
+@event.listens_for(metadata, "before_create")
+def _only_waiting_in_postgresql(_: MetaData, connection: Connection, **__: object) -> None:
+    # Said where the index is made, it would make every start import PostgreSQL's dialect.
+    if connection.dialect.name == "postgresql":
+        for table in (inbox, outbox):
+            for index in table.indexes:
+                if index.name == f"{table.name}_waiting":
+                    index.dialect_options["postgresql"]["where"] = table.c.state == 0
+
 
 conversations = Table(
     "conversations",
