@@ -8,17 +8,12 @@ from collections.abc import Collection
 
 import pytest
 
-from bot.content.red_flags import ALL_HEEDS, Scope, When
-from bot.safety.compiling import compile_lexicon
-from bot.safety.items import Items
-from bot.safety.reading import Fillers, read
-from bot.safety.rules import MESSAGE_SPAN, Combination
-from bot.safety.scope import CUES, MessageScope, ScopeWords
+from bot.content.red_flags import ALL_HEEDS, RedFlags, Rule, Scope, When
+from bot.safety import Screener
 
-OWNERS = frozenset({"my", "his", "their"})
 SCOPE = Scope(
     fillers="the",
-    owners=tuple(OWNERS),
+    owners="my, his, their",
     people="i, he, they, wife",
     anyone="people, someone",
     subjects="i, he, it, they",
@@ -47,23 +42,16 @@ CONCEPTS = {
 }
 
 
-class Unchanged:
-    """Spelling that changes nothing."""
-
-    def read(self, word: str) -> tuple[str, ...]:
-        return (word,)
-
-
 def why(message: str, combination: str = "sign", heeds: Collection[str] = ALL_HEEDS) -> str:
-    """Why the first match of ``combination`` in ``message`` does not count; empty where it does."""
-    concepts = CONCEPTS | {"scope " + cue: getattr(SCOPE, cue) for cue in CUES}
-    lexicon = compile_lexicon(concepts, Items(OWNERS | {"the"}, {}))
-    reading = read(message, Unchanged(), Fillers(OWNERS | {"the"}, OWNERS), {})
-    found = lexicon.find(reading)
-    numbers = tuple(lexicon.number(name) for name in combination.split(" + "))
-    match = next(Combination(numbers, MESSAGE_SPAN, combination).matches(reading, found))
-    scope = MessageScope(ScopeWords(SCOPE, lexicon), reading, found)
-    return scope.why_blocked(match, heeds, (lexicon.number("excuse"),))
+    """Why the first match of ``combination`` in ``message`` does not count; empty where one does."""
+    rule = Rule(
+        id="rule", level="soon", what="A sign.", source="1", line="See somebody.", when=When(message=(combination,)),
+        unless=("excuse",), heeds=tuple(heeds),
+    )  # fmt: skip
+    screening = Screener(RedFlags(concepts=CONCEPTS, scope=SCOPE, rules=(rule,))).find_red_flag(message)
+    assert not screening.is_degraded
+    assert screening.findings or screening.blocked, "the rule is not met at all"
+    return "" if screening.findings else screening.blocked[0].rpartition("(")[2].rstrip(")")
 
 
 def words(count: int) -> str:
@@ -477,4 +465,3 @@ def test_an_excuse_within_the_match_stands_near_whatever_the_distance() -> None:
 
 def test_another_concept_excuses_nothing() -> None:
     assert why("numb leg", heeds=()) == ""
-    assert not When()
