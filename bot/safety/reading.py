@@ -81,10 +81,7 @@ def read(normal: str, spelling: Spelling, fillers: Fillers, same: Mapping[str, s
             writer.word(piece, _value(piece))
         elif first == "?":
             writer.stop(QUESTION)
-        elif piece in {"-", '"', "("}:
-            if piece != "-":
-                writer.stop(NONE)
-        else:
+        elif piece not in {"-", '"', "("}:  # an opening mark or a hyphen parts nothing
             # Two dots and more are a breath, not an end: "my foot.. it's numb".
             writer.stop(STOP if first in ".!;\n" and not piece.startswith("..") else COMMA)
     writer.finish()
@@ -123,14 +120,13 @@ class _Writer:
         self._break = max(self._break, strength)
         if strength >= STOP:
             self._owned = ""
-            self._last = ""
 
     def word(self, word: str, value: float | None = None) -> None:
         to = self._to
         if word == "not" and self._break == NONE and self._last in _JOINED_WITH_NOT:
             joined = _JOINED_WITH_NOT[self._last]
             self._last = joined
-            if to.words and to.words[-1] + "not" and _JOINED_WITH_NOT.get(to.words[-1]) == joined:
+            if to.words and _JOINED_WITH_NOT.get(to.words[-1]) == joined:
                 to.words[-1] = joined
                 return
             word = joined

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bot.content.red_flags import Scope
 from bot.safety.concepts import Found, Lexicon, Occurrence
-from bot.safety.reading import COMMA, STOP, Reading
+from bot.safety.reading import COMMA, QUESTION, STOP, Reading
 
 LONGEST_DENIAL = 10  # words
 LONGEST_SUPPOSITION = 10
@@ -116,7 +116,7 @@ class MessageScope:
 
     def _denial_end(self, cue: Occurrence, *, is_whole: bool) -> int:
         reading = self._reading
-        subjects_left = 1 if is_whole else 0
+        is_named = not is_whole  # whose trouble is denied: "it's not that I …"
         for index in range(cue.end, len(reading.words)):
             word, gap = reading.words[index], reading.breaks[index]
             if gap >= STOP or word in self._is.contrasts or index - cue.end >= LONGEST_DENIAL:
@@ -125,14 +125,10 @@ class MessageScope:
                 return index
             if word in self._is.joining and not self._list_goes_on(index + 1):
                 return index
-            if (
-                index > cue.start + 1
-                and word in self._is.subjects
-                and reading.words[index - 1] not in self._is.subjects
-            ):
-                if not subjects_left and index > cue.end:
+            if word in self._is.subjects and reading.words[index - 1] not in self._is.subjects:
+                if is_named and index > cue.end:
                     return index
-                subjects_left -= 1
+                is_named = True
         return len(reading.words)
 
     def _list_goes_on(self, index: int) -> bool:
@@ -169,7 +165,15 @@ class MessageScope:
             reading.sentences[settled.start] == reading.sentences[match.end - 1]
             and self._clauses[settled.start] <= match.end
             and all(index == settled.start for index in commas)
+            and self._is_stated(settled)
         )
+
+    def _is_stated(self, settled: Occurrence) -> bool:
+        """Whether a thought ends with ``settled``, and not in a question; else it is of something else ("no problem with …")."""
+        reading, end = self._reading, settled.end
+        if end == len(reading.words):
+            return not reading.asks[reading.sentences[end - 1]]
+        return COMMA <= reading.breaks[end] < QUESTION
 
     def _is_animal(self, match: Match) -> bool:
         """Whether an animal or a thing that comes before the sign is the one that has it."""
@@ -209,7 +213,8 @@ class MessageScope:
     def _is_supposed(self, match: Match) -> bool:
         reading = self._reading
         for cue in self._at("supposed"):
-            if not cue.end - 2 <= match.start < cue.end + LONGEST_SUPPOSITION or cue.mask & match.sign.mask == cue.mask:
+            is_reached = cue.start <= match.start < cue.end + LONGEST_SUPPOSITION
+            if not is_reached or cue.mask & match.sign.mask == cue.mask:
                 continue
             between = range(cue.end, match.start + 1)
             if any(reading.breaks[i] >= COMMA or reading.words[i] in self._is.contrasts for i in between):
