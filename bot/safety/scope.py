@@ -192,12 +192,12 @@ class MessageScope:
 
     def _is_answered_no(self, match: Match) -> bool:
         """Whether the writer asks and answers: "short of breath? no."."""
-        reading = self._reading
-        sentence = reading.sentences[match.start]
-        if sentence >= len(reading.asks) or not reading.asks[sentence] or reading.sentences[match.end - 1] != sentence:
+        reading, sign = self._reading, match.sign
+        sentence = reading.sentences[sign.start]
+        if not reading.asks[sentence : sentence + 1] == [True]:
             return False
         length = reading.sentences.count(sentence)
-        answer = next((i for i in range(match.end, len(reading.words)) if reading.sentences[i] != sentence), None)
+        answer = next((i for i in range(sign.end, len(reading.words)) if reading.sentences[i] != sentence), None)
         if answer is None or length > SHORT_QUESTION or reading.words[answer] not in self._is.answers_no:
             return False
         return answer + 1 == len(reading.words) or reading.breaks[answer + 1] >= COMMA
