@@ -19,11 +19,14 @@ NEAR_EXCUSE = 12  # places between a sign and what explains it away
 FAR_FROM_ANIMAL = 12  # places
 PAST_AND_OVER = 30  # places between a sign and the word that it is over
 REFUSED_WITHIN = 2  # words from a denial to the excuse it takes away
+SHORT_QUESTION = 5  # words: "short of breath? no"
+_CAUSED_BY = frozenset({"because", "by", "from", "with", "in", "on"})
 _PLURAL = frozenset({"they", "them", "themselves", "their"})
+_ANYBODY_IN_A_STORY = frozenset({"girl", "boy", "lad", "lass", "kid", "child", "baby"})
 _THIRD_PERSON = frozenset({"he", "she", "it", "they", "him", "them", "his", "her", "its", "their"})
 CUES = (
-    "denials", "whole_denials", "not_denials", "settled", "openers", "supposed", "told", "past", "over", "now",
-    "animals", "idioms", "people",
+    "denials", "whole_denials", "not_denials", "settled", "openers", "supposed", "told", "fiction", "past", "over",
+    "now", "animals", "idioms", "people",
 )  # fmt: skip
 
 
@@ -49,6 +52,7 @@ class ScopeWords:
         self.before_question = frozenset(scope.before_question)
         self.modals = frozenset(scope.modals)
         self.anyone = frozenset(scope.anyone)
+        self.answers_no = frozenset(scope.answers_no)
 
 
 class MessageScope:
@@ -64,7 +68,7 @@ class MessageScope:
         for occurrence in self._at("idioms"):
             self.idiom_mask |= occurrence.mask
 
-    def why_blocked(self, match: Match, heeds: Collection[str], excuses: Collection[int]) -> str:
+    def why_blocked(self, match: Match, heeds: Collection[str], excuses: Collection[tuple[int, ...]]) -> str:
         """Why ``match`` does not count, in words for people; empty where it does."""
         if "denied" in heeds and self._is_denied(match):
             return "denied"
@@ -152,7 +156,47 @@ class MessageScope:
         for cue_mask, start, end in self._denials:
             if not cue_mask & match.mask and start <= sign.start < end:
                 return True
+        if self._is_answered_no(match):
+            return True
         return any(self._settles(settled, match) for settled in self._at("settled") if not settled.mask & match.mask)
+
+    def is_absent(self, company: Occurrence, sign: Occurrence) -> bool:
+        """Whether ``company`` is denied or fine where it stands, and so can't complete ``sign``, which stands elsewhere.
+
+        "He denies chest pain. The ache is from the cabinets." is no aching chest, nor is "chest is fine, ribs sore".
+        """
+        reading = self._reading
+        if reading.sentences[company.start] != reading.sentences[sign.start] and any(
+            start <= company.start < end for _, start, end in self._denials
+        ):
+            return True
+        if self._is_contrasted(company):
+            return True
+        if self._clauses[company.start] == self._clauses[sign.start]:
+            return False
+        return any(
+            company.end <= settled.start <= company.end + 1 and not any(reading.breaks[company.end : settled.start + 1])
+            for settled in self._at("settled")
+        )
+
+    def _is_contrasted(self, thing: Occurrence) -> bool:
+        """Whether ``thing`` is what it is not: "woken by the baby, not the back", "not because of my back"."""
+        words, start = self._reading.words, thing.start
+        if start and words[start - 1] in _CAUSED_BY:
+            start -= 1
+        return start > 1 and words[start - 1] == "not" and self._reading.breaks[start - 1] == COMMA
+
+    def _is_answered_no(self, match: Match) -> bool:
+        """Whether the writer asks and answers: "short of breath? no."."""
+        reading, sign = self._reading, match.sign
+        sentence = reading.sentences[sign.start]
+        if not reading.asks[sentence : sentence + 1] == [True]:
+            return False
+        length = reading.sentences.count(sentence)
+        answer = next((i for i in range(sign.end, len(reading.words)) if reading.sentences[i] != sentence), None)
+        if answer is None or length > SHORT_QUESTION or reading.words[answer] not in self._is.answers_no:
+            return False
+        return answer + 1 == len(reading.words) or reading.breaks[answer + 1] >= COMMA
 
     def _settles(self, settled: Occurrence, match: Match) -> bool:
         """Whether the sign itself is fine ("numbness: none"), and not another one ("numb foot, strength is fine")."""
@@ -206,9 +250,14 @@ class MessageScope:
         return any(
             start <= told.start <= match.end
             and not told.mask & match.mask
-            and not any(told.end <= person < match.end for person in self._people)
-            for told in self._at("told")
+            and not any(told.end <= person < match.end and counts(person) for person in self._people)
+            for cue, counts in (("told", lambda _: True), ("fiction", self._is_real))
+            for told in self._at(cue)
         )
+
+    def _is_real(self, index: int) -> bool:
+        """Whether a person named in a story is one of the writer's own: "he" and "the girl" are people of the story."""
+        return self._is_somebody(index) and self._reading.words[index] not in _ANYBODY_IN_A_STORY
 
     def _is_supposed(self, match: Match) -> bool:
         reading = self._reading
@@ -283,13 +332,16 @@ class MessageScope:
         is_now = any(clause <= o.start < until for o in current)
         return not is_now and (is_over or not any(reading.sentences[o.start] == sentence for o in current))
 
-    def _is_excused(self, match: Match, excuses: Collection[int]) -> bool:
+    def _is_excused(self, match: Match, excuses: Collection[tuple[int, ...]]) -> bool:
+        """Whether one of ``excuses`` is met near by; one of several concepts (a cause, and that it passed) needs all."""
+        return any(all(self._explains(concept, match) for concept in excuse) for excuse in excuses)
+
+    def _explains(self, concept: int, match: Match) -> bool:
         places = self._reading.places
         return any(
             excuse.mask & match.mask == excuse.mask
             or min(abs(places[excuse.start] - places[match.end - 1]), abs(places[match.start] - places[excuse.end - 1]))
             <= NEAR_EXCUSE
-            for concept in excuses
             for excuse in self._found.get(concept, ())
             if not self._is_refused(excuse) and not self._is_asked_after(excuse, match)
         )

@@ -251,7 +251,7 @@ class Screener:
         for combination, level in possible:
             if asked and level is Level.CHECK:
                 break
-            for match in combination.matches(reading, found):
+            for match in combination.matches(reading, found, scope.is_absent):
                 try:
                     reason = scope.why_blocked(match, rule.heeds, rule.excuses)
                 except Exception:
