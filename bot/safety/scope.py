@@ -21,6 +21,7 @@ PAST_AND_OVER = 30  # places between a sign and the word that it is over
 REFUSED_WITHIN = 2  # words from a denial to the excuse it takes away
 SHORT_QUESTION = 5  # words: "short of breath? no"
 _CAUSED_BY = frozenset({"because", "by", "from", "with", "in", "on"})
+_NO_SUBJECT_AFTER = frozenset({"like", "on", "in", "off", "from", "with", "at", "under", "by", "into", "onto"})
 _PLURAL = frozenset({"they", "them", "themselves", "their"})
 _ANYBODY_IN_A_STORY = frozenset({"girl", "boy", "lad", "lass", "kid", "child", "baby"})
 _THIRD_PERSON = frozenset({"he", "she", "it", "they", "him", "them", "his", "her", "its", "their"})
@@ -194,7 +195,7 @@ class MessageScope:
         """Whether the writer asks and answers: "short of breath? no."."""
         reading, sign = self._reading, match.sign
         sentence = reading.sentences[sign.start]
-        if not reading.asks[sentence : sentence + 1] == [True]:
+        if reading.asks[sentence : sentence + 1] != [True]:
             return False
         length = reading.sentences.count(sentence)
         answer = next((i for i in range(sign.end, len(reading.words)) if reading.sentences[i] != sentence), None)
@@ -230,7 +231,7 @@ class MessageScope:
     def _is_subject(self, thing: Occurrence) -> bool:
         """Whether ``thing`` begins its clause, nobody being named before it, and nothing is compared with it."""
         start = self._clauses[thing.start]
-        if thing.mask & self.idiom_mask or (thing.start and self._reading.words[thing.start - 1] == "like"):
+        if thing.mask & self.idiom_mask or (thing.start and self._reading.words[thing.start - 1] in _NO_SUBJECT_AFTER):
             return False
         return thing.start - start <= OPENS_WITHIN and self._named.isdisjoint(range(start, thing.start))
 
