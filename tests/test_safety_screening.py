@@ -108,6 +108,7 @@ def test_must_not_fire_lines_stay_quiet() -> None:
         ("on the bike, both feet have gone numb and stay numb", Level.EMERGENCY),
         # a cause, and that it passed with it
         ("foot fell asleep kneeling by the bath, fine now", None),
+        ("foot fell asleep kneeling by the bath and never came back", Level.EMERGENCY),
         ("foot fell asleep by itself on Monday and is still numb", Level.EMERGENCY),
     ],
 )

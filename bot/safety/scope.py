@@ -26,8 +26,8 @@ _PLURAL = frozenset({"they", "them", "themselves", "their"})
 _ANYBODY_IN_A_STORY = frozenset({"girl", "boy", "lad", "lass", "kid", "child", "baby"})
 _THIRD_PERSON = frozenset({"he", "she", "it", "they", "him", "them", "his", "her", "its", "their"})
 CUES = (
-    "denials", "whole_denials", "not_denials", "settled", "openers", "supposed", "told", "fiction", "past", "over",
-    "now", "animals", "idioms", "people",
+    "denials", "whole_denials", "not_denials", "settled", "openers", "supposed", "told", "fiction", "lasting", "past",
+    "over", "now", "animals", "idioms", "people",
 )  # fmt: skip
 
 
@@ -330,7 +330,13 @@ class MessageScope:
 
     def _is_excused(self, match: Match, excuses: Collection[tuple[int, ...]]) -> bool:
         """Whether one of ``excuses`` is met near by; one of several concepts (a cause, and that it passed) needs all."""
-        return any(all(self._explains(concept, match) for concept in excuse) for excuse in excuses)
+        excused = any(all(self._explains(concept, match) for concept in excuse) for excuse in excuses)
+        return excused and not self._is_lasting(match)
+
+    def _is_lasting(self, match: Match) -> bool:
+        """Whether the sign stayed when its cause was over: "numb after kneeling, and it never came back"."""
+        places = self._reading.places
+        return any(abs(places[o.start] - places[match.end - 1]) <= NEAR_EXCUSE for o in self._at("lasting"))
 
     def _explains(self, concept: int, match: Match) -> bool:
         places = self._reading.places
