@@ -109,6 +109,7 @@ class Scope(Model):
     supposed: Items  # what if, if I ever, might
     told: Items  # read about, in a film
     fiction: Items = ()  # in a film, a dream: "he" and "she" after it are people of the story
+    lasting: Items = ()  # "it never came back": no harmless cause explains that
     answers_no: Items = ()  # "fever? no."
     past: Items
     over: Items

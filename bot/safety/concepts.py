@@ -124,7 +124,10 @@ class Lexicon:
             mask |= 1 << index
             met = nodes
             if end_atoms and (index + 1 == len(atoms) or breaks[index + 1]):
-                met = [*nodes, *(to[end] for node in nodes if (to := following[node]) for end in end_atoms if end in to)]
+                met = [
+                    *nodes,
+                    *(to[end] for node in nodes if (to := following[node]) for end in end_atoms if end in to),
+                ]
             for node in met:
                 for concept in gives[node]:
                     if (known := found.get(concept)) is None:

@@ -3,7 +3,8 @@
 An item is written as people say it. ``between my legs`` are words one after the other (fillers such as "my" don't
 count); ``…`` stands for up to three words; ``<cannot>`` is any item of another concept; ``give/gave`` is either word;
 ``=bits`` is exactly this form, where every other word also stands for its plural, ``-ed``, ``-ing`` and so on;
-``walk .`` is "walk" where a thought ends (a comma, a full stop, the end of the message); ``#38-42`` is any number from 38 to 42, in digits or words.
+``walk .`` is "walk" where a thought ends (a comma, a full stop, the end of the message);
+``#38-42`` is any number from 38 to 42, in digits or words.
 """
 
 import re

@@ -18,7 +18,8 @@ _SHORTHAND = {
     "c0ck": "cock",
 }  # fmt: skip
 _SHORTHAND_AT = re.compile(r"\b(" + "|".join(_SHORTHAND) + r")\b")
-_SHORT_YEAR_AT = re.compile(r"(?<![\w'])'([5-9]\d)\b(?!')")  # "in '98", half a life ago; a later one may be part of what is now
+# "in '98", half a life ago; a later year may be part of what is now.
+_SHORT_YEAR_AT = re.compile(r"(?<![\w'])'([5-9]\d)\b(?!')")
 _NUMBERS = {
     word: value
     for value, word in enumerate(

@@ -21,12 +21,13 @@ PAST_AND_OVER = 30  # places between a sign and the word that it is over
 REFUSED_WITHIN = 2  # words from a denial to the excuse it takes away
 SHORT_QUESTION = 5  # words: "short of breath? no"
 _CAUSED_BY = frozenset({"because", "by", "from", "with", "in", "on"})
+_NO_SUBJECT_AFTER = frozenset({"like", "on", "in", "off", "from", "with", "at", "under", "by", "into", "onto"})
 _PLURAL = frozenset({"they", "them", "themselves", "their"})
 _ANYBODY_IN_A_STORY = frozenset({"girl", "boy", "lad", "lass", "kid", "child", "baby"})
 _THIRD_PERSON = frozenset({"he", "she", "it", "they", "him", "them", "his", "her", "its", "their"})
 CUES = (
-    "denials", "whole_denials", "not_denials", "settled", "openers", "supposed", "told", "fiction", "past", "over",
-    "now", "animals", "idioms", "people",
+    "denials", "whole_denials", "not_denials", "settled", "openers", "supposed", "told", "fiction", "lasting", "past",
+    "over", "now", "animals", "idioms", "people",
 )  # fmt: skip
 
 
@@ -190,7 +191,7 @@ class MessageScope:
         """Whether the writer asks and answers: "short of breath? no."."""
         reading, sign = self._reading, match.sign
         sentence = reading.sentences[sign.start]
-        if not reading.asks[sentence : sentence + 1] == [True]:
+        if reading.asks[sentence : sentence + 1] != [True]:
             return False
         length = reading.sentences.count(sentence)
         answer = next((i for i in range(sign.end, len(reading.words)) if reading.sentences[i] != sentence), None)
@@ -234,7 +235,7 @@ class MessageScope:
     def _is_subject(self, thing: Occurrence) -> bool:
         """Whether ``thing`` begins its clause, nobody being named before it, and nothing is compared with it."""
         start = self._clauses[thing.start]
-        if thing.mask & self.idiom_mask or (thing.start and self._reading.words[thing.start - 1] == "like"):
+        if thing.mask & self.idiom_mask or (thing.start and self._reading.words[thing.start - 1] in _NO_SUBJECT_AFTER):
             return False
         return thing.start - start <= OPENS_WITHIN and self._named.isdisjoint(range(start, thing.start))
 
@@ -334,7 +335,13 @@ class MessageScope:
 
     def _is_excused(self, match: Match, excuses: Collection[tuple[int, ...]]) -> bool:
         """Whether one of ``excuses`` is met near by; one of several concepts (a cause, and that it passed) needs all."""
-        return any(all(self._explains(concept, match) for concept in excuse) for excuse in excuses)
+        excused = any(all(self._explains(concept, match) for concept in excuse) for excuse in excuses)
+        return excused and not self._is_lasting(match)
+
+    def _is_lasting(self, match: Match) -> bool:
+        """Whether the sign stayed when its cause was over: "numb after kneeling, and it never came back"."""
+        places = self._reading.places
+        return any(abs(places[o.start] - places[match.end - 1]) <= NEAR_EXCUSE for o in self._at("lasting"))
 
     def _explains(self, concept: int, match: Match) -> bool:
         places = self._reading.places
