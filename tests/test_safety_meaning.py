@@ -199,14 +199,24 @@ def test_its_words_alone_raise_nothing_beside_it(content, meaning, tmp_path):
 def test_the_shipped_weights_know_the_shipped_lines(content):
     ready = shipped()
     assert ready
-    assert len(new_lines(content, ready)) < 200, "the content has moved on: make train"
+    fresh, known = new_lines(content, ready)
+    assert len(fresh) < 200, "the content has moved on: make train"
+    assert known
 
 
-def test_a_line_that_staff_add_counts_at_once(meaning):
+@pytest.fixture(scope="module")
+def anchors(content) -> list[Line]:
+    ready = shipped()
+    assert ready
+    return new_lines(content, ready)[1]
+
+
+def test_a_line_that_staff_add_counts_at_once(meaning, anchors):
     line = Line(
         "the hoover feels like it belongs to somebody else's arm these days", "limb-sensation-loss", writer="rules"
     )
-    weights = refine(meaning.weights, meaning.classes, [line], meaning.encoder.vectors([line.text]))
+    lines = [line, *anchors]
+    weights = refine(meaning.weights, meaning.classes, lines, meaning.encoder.vectors([one.text for one in lines]))
     taught = replace(meaning, weights=weights)
     assert taught.hear(line.text).rules["emergency"] == "limb-sensation-loss"
     assert taught.hear(line.text).emergency > 0.8
