@@ -5,7 +5,6 @@ until the input ends. A request with no ``place`` has no answer: it says what to
 """
 
 import json
-import os
 import resource
 import sys
 import time
@@ -23,7 +22,6 @@ from bot.staff.remembering import Remembering
 from bot.staff.snapshots import SnapshotError, Snapshots, Verdict
 from bot.staff.summary import is_medical, summary
 
-NICER = 5  # answering patients goes first
 MOST_SECONDS = 150  # of work for one edit; a busy machine may need minutes for it, which is no fault of the edit
 
 
@@ -155,7 +153,6 @@ def _limit(seconds: int) -> None:
 
 
 def main() -> None:
-    os.nice(NICER)
     at_hand = AtHand()
     for line in sys.stdin.buffer:
         stored = json.loads(line)
