@@ -9,8 +9,8 @@ from contextlib import contextmanager
 def built_to_stay() -> Iterator[None]:
     """What is made in this block is never looked at by the collector again.
 
-    It is large and no garbage: going through it again and again costs the start a quarter of a second, and holds up
-    answers later. ``replaced`` takes that back.
+    It is large and no garbage: going through it again and again costs the start a quarter of a second.
+    ``replaced`` takes that back.
     """
     gc.disable()
     try:
