@@ -291,11 +291,14 @@ class MessageScope:
             <= NEAR_EXCUSE
             for concept in excuses
             for excuse in self._found.get(concept, ())
-            if not self._is_refused(excuse) and not self._is_asked_after(excuse, match)
+            if not self._is_refused(excuse) and not self._is_asked_for(excuse, match)
         )
 
-    def _is_asked_after(self, excuse: Occurrence, match: Match) -> bool:
-        """Whether the excuse stands in a question that follows the sign: "my foot is numb, does ice help?"."""
+    def _is_asked_for(self, excuse: Occurrence, match: Match) -> bool:
+        """Whether the excuse stands in another question: "my foot is numb, does ice help?", "does ice help? foot numb"."""
+        sentence = self._reading.sentences[excuse.start]
+        if self._reading.asks[sentence] and sentence != self._reading.sentences[match.sign.start]:
+            return True
         return any(
             match.end <= opener.start <= excuse.start and self._opens(self._clauses[opener.start], opener)
             for opener in self._at("openers")
