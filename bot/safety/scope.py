@@ -66,21 +66,29 @@ class MessageScope:
 
     def why_blocked(self, match: Match, heeds: Collection[str], excuses: Collection[int]) -> str:
         """Why ``match`` does not count, in words for people; empty where it does."""
+        said = self._where_said(match)
         if "denied" in heeds and self._is_denied(match):
             return "denied"
         if "animal" in heeds and self._is_animal(match):
             return "an animal"
-        if "told" in heeds and self._is_told(match):
+        if "told" in heeds and self._is_told(said):
             return "told of others"
-        if "supposed" in heeds and self._is_supposed(match):
+        if "supposed" in heeds and self._is_supposed(said):
             return "supposed"
-        if "asked" in heeds and self._is_asked_in_general(match):
+        if "asked" in heeds and self._is_asked_in_general(said):
             return "asked in general"
-        if "past" in heeds and self._is_past(match):
+        if "past" in heeds and self._is_past(said):
             return "past and over"
         if self._is_excused(match, excuses):
             return "explained by something harmless"
         return ""
+
+    def _where_said(self, match: Match) -> Match:
+        """``match`` as far as it stands in the sentence of its sign: a question before it may only name the back."""
+        sentences, sentence = self._reading.sentences, self._reading.sentences[match.sign.start]
+        start = next(index for index in range(match.start, match.sign.end) if sentences[index] == sentence)
+        end = next((index for index in range(match.sign.end, match.end) if sentences[index] != sentence), match.end)
+        return Match(match.sign, match.mask, start, end)
 
     def _at(self, cue: str) -> list[Occurrence]:
         return self._found.get(self._is.cue[cue], [])
