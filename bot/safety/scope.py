@@ -213,6 +213,7 @@ class MessageScope:
         start = self._clauses[match.start]
         return any(
             start <= told.start <= match.end
+            and self._clauses[told.start] < match.end
             and not told.mask & match.mask
             and not any(told.end <= person < match.end for person in self._people)
             for told in self._at("told")
