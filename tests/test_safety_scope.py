@@ -261,6 +261,9 @@ def test_a_person_near_an_animal_is_heard(message: str) -> None:
         ("a, read about numb", True),
         ("numb read about", True),
         ("numb a read about", False),
+        ("numb. read about", False),
+        ("numb, read about", False),
+        ("numb but read about", False),
         ("read about a, numb", False),
         ("read about a but numb", False),
         ("read about i numb", False),
@@ -454,11 +457,35 @@ def test_what_is_past_and_over_is_not_now(message: str, is_past: bool) -> None:
         ("numb, ice is", True),
         ("numb a is ice", True),
         ("is ice numb", True),
-        ("numb, is a. ice", False),
+        ("a ice? numb", False),
+        ("is ice? a. numb", False),
+        ("numb. a ice?", False),
+        ("numb ice?", True),
+        ("a? numb ice", True),
     ],
 )
 def test_an_excuse_stands_near_and_is_neither_denied_nor_asked_for(message: str, is_excused: bool) -> None:
     assert why(message, heeds=()) == ("explained by something harmless" if is_excused else "")
+
+
+@pytest.mark.parametrize(
+    ("message", "heed", "reason"),
+    [
+        ("is leg? numb", "asked", ""),
+        ("leg. is numb", "asked", "asked in general"),
+        ("is numb? leg", "asked", "asked in general"),
+        ("is numb a? b leg", "asked", "asked in general"),
+        ("read about leg. numb", "told", ""),
+        ("numb a. read about leg", "told", ""),
+        ("read about numb. wife leg", "told", "told of others"),
+        ("years ago leg. numb", "past", ""),
+        ("leg. years ago numb", "past", "past and over"),
+        ("might leg. numb", "supposed", ""),
+        ("leg. might numb", "supposed", "supposed"),
+    ],
+)
+def test_a_sign_is_asked_told_supposed_or_past_where_it_stands(message: str, heed: str, reason: str) -> None:
+    assert why(message, "sign + part", [heed]) == reason
 
 
 def test_an_excuse_is_as_near_as_its_nearer_end() -> None:

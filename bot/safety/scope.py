@@ -71,21 +71,29 @@ class MessageScope:
 
     def why_blocked(self, match: Match, heeds: Collection[str], excuses: Collection[tuple[int, ...]]) -> str:
         """Why ``match`` does not count, in words for people; empty where it does."""
+        said = self._where_said(match)
         if "denied" in heeds and self._is_denied(match):
             return "denied"
         if "animal" in heeds and self._is_animal(match):
             return "an animal"
-        if "told" in heeds and self._is_told(match):
+        if "told" in heeds and self._is_told(said):
             return "told of others"
-        if "supposed" in heeds and self._is_supposed(match):
+        if "supposed" in heeds and self._is_supposed(said):
             return "supposed"
-        if "asked" in heeds and self._is_asked_in_general(match):
+        if "asked" in heeds and self._is_asked_in_general(said):
             return "asked in general"
-        if "past" in heeds and self._is_past(match):
+        if "past" in heeds and self._is_past(said):
             return "past and over"
         if self._is_excused(match, excuses):
             return "explained by something harmless"
         return ""
+
+    def _where_said(self, match: Match) -> Match:
+        """``match`` as far as it stands in the sentence of its sign: a question before it may only name the back."""
+        sentences, sentence = self._reading.sentences, self._reading.sentences[match.sign.start]
+        start = next(index for index in range(match.start, match.sign.end) if sentences[index] == sentence)
+        end = next((index for index in range(match.sign.end, match.end) if sentences[index] != sentence), match.end)
+        return Match(match.sign, match.mask, start, end)
 
     def _at(self, cue: str) -> list[Occurrence]:
         return self._found.get(self._is.cue[cue], [])
@@ -250,6 +258,7 @@ class MessageScope:
         start = self._clauses[match.start]
         return any(
             start <= told.start <= match.end
+            and self._clauses[told.start] < match.end
             and not told.mask & match.mask
             and not any(told.end <= person < match.end and counts(person) for person in self._people)
             for cue, counts in (("told", lambda _: True), ("fiction", self._is_real))
@@ -350,11 +359,14 @@ class MessageScope:
             or min(abs(places[excuse.start] - places[match.end - 1]), abs(places[match.start] - places[excuse.end - 1]))
             <= NEAR_EXCUSE
             for excuse in self._found.get(concept, ())
-            if not self._is_refused(excuse) and not self._is_asked_after(excuse, match)
+            if not self._is_refused(excuse) and not self._is_asked_for(excuse, match)
         )
 
-    def _is_asked_after(self, excuse: Occurrence, match: Match) -> bool:
-        """Whether the excuse stands in a question that follows the sign: "my foot is numb, does ice help?"."""
+    def _is_asked_for(self, excuse: Occurrence, match: Match) -> bool:
+        """Whether the excuse stands in another question: "my foot is numb, does ice help?", "does ice help? foot numb"."""
+        sentence = self._reading.sentences[excuse.start]
+        if self._reading.asks[sentence] and sentence != self._reading.sentences[match.sign.start]:
+            return True
         return any(
             match.end <= opener.start <= excuse.start and self._opens(self._clauses[opener.start], opener)
             for opener in self._at("openers")
