@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.content import Content
+from bot.content.red_flags import HARMLESS
 from bot.learning import logistic
 from bot.learning.sentences import SentenceModel, find
 from bot.learning.storing import keep_newest, load_arrays, save_arrays
@@ -63,13 +64,15 @@ def meaning_of(content: Content, cache_dir: Path | None = None) -> Meaning | Non
 
 
 def new_lines(content: Content, ready: Shipped) -> tuple[list[Line], list[Line]]:
-    """Lines of the red flags (not of the FAQ) that the shipped weights were not learned from, and some of those that they
-    were."""
+    """Lines of rules that the shipped weights were not learned from, and some of all lines that they were.
+
+    A new harmless line waits for ``make train``: learned on top, "it isn't that I can't pee" would silence "can't pee".
+    """
     fresh, known = [], []
     for line in lines_of(content, with_soon=True):
         if key_of(line.text, line.rule) in ready.known:
             known.append(line)
-        elif not line.writer.startswith(("faq-", "other")):
+        elif line.rule != HARMLESS:
             fresh.append(line)
     return fresh[:MOST_NEW], known[:: max(1, len(known) // ANCHORS)]
 
