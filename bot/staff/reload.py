@@ -52,9 +52,10 @@ def starting_content(faq_dir: Path, snapshots: Snapshots) -> Content:
     Raises ContentError when there is neither.
     """
     try:
-        return snapshots.content(snapshots.current()[0])
+        content = snapshots.content(snapshots.current()[0])
     except (SnapshotError, ContentError):
-        return replace(load(faq_dir), documents={})  # lines of the files are for checks, which a child makes
+        content = load(faq_dir)
+    return replace(content, documents={})  # lines of the files are for checks, which a child makes
 
 
 class Reloader:
