@@ -164,11 +164,15 @@ class MessageScope:
     def is_absent(self, company: Occurrence, sign: Occurrence) -> bool:
         """Whether ``company`` is denied or fine where it stands, and so can't complete ``sign``, which stands elsewhere.
 
-        "He denies chest pain. The ache is from the cabinets." is no aching chest, nor is "chest is fine, ribs sore".
+        "He denies chest pain. The ache is from the cabinets." is no aching chest, nor are "chest is fine, ribs sore" and
+        "no chest pain, just a tight back".
         """
         reading = self._reading
-        if reading.sentences[company.start] != reading.sentences[sign.start] and any(
-            start <= company.start < end for _, start, end in self._denials
+        if any(
+            start <= company.start < end
+            and (reading.sentences[company.start] != reading.sentences[sign.start] or self._is_closed(end, sign))
+            and not cue_mask & sign.mask
+            for cue_mask, start, end in self._denials
         ):
             return True
         if self._is_contrasted(company):
@@ -179,6 +183,10 @@ class MessageScope:
             company.end <= settled.start <= company.end + 1 and not any(reading.breaks[company.end : settled.start + 1])
             for settled in self._at("settled")
         )
+
+    def _is_closed(self, end: int, sign: Occurrence) -> bool:
+        """Whether a denial that reaches up to ``end`` was over at a comma before ``sign``."""
+        return end <= sign.start and self._reading.breaks[end] != 0
 
     def _is_contrasted(self, thing: Occurrence) -> bool:
         """Whether ``thing`` is what it is not: "woken by the baby, not the back", "not because of my back"."""
@@ -264,7 +272,7 @@ class MessageScope:
         reading = self._reading
         for cue in self._at("supposed"):
             is_reached = cue.start <= match.start < cue.end + LONGEST_SUPPOSITION
-            if not is_reached or cue.mask & match.sign.mask == cue.mask:
+            if not is_reached or any(reading.breaks[cue.start + 1 : cue.end]) or cue.mask & match.sign.mask == cue.mask:
                 continue
             between = range(cue.end, match.start + 1)
             if any(reading.breaks[i] >= COMMA or reading.words[i] in self._is.contrasts for i in between):
