@@ -24,7 +24,10 @@ _CAUSED_BY = frozenset({"because", "by", "from", "with", "in", "on"})
 _NO_SUBJECT_AFTER = frozenset({"like", "on", "in", "off", "from", "with", "at", "under", "by", "into", "onto"})
 _PLURAL = frozenset({"they", "them", "themselves", "their"})
 _ANYBODY_IN_A_STORY = frozenset({"girl", "boy", "lad", "lass", "kid", "child", "baby"})
-_THIRD_PERSON = frozenset({"he", "she", "it", "they", "him", "them", "his", "her", "its", "their"})
+_STRANGERS = frozenset(
+    {"guy", "bloke", "chap", "woman", "man", "character", "actor", "hero", "fella", "girl", "boy", "lad", "kid"}
+)
+_THIRD_PERSON = frozenset({"he", "she", "it", "they", "him", "them", "his", "her", "its", "their", "himself", "herself", "itself"})
 CUES = (
     "denials", "whole_denials", "not_denials", "settled", "openers", "supposed", "told", "fiction", "lasting", "past",
     "over", "now", "animals", "idioms", "people",
@@ -231,14 +234,22 @@ class MessageScope:
     def _is_animal(self, match: Match) -> bool:
         """Whether an animal or a thing that comes before the sign is the one that has it."""
         reading, sign = self._reading, match.sign
-        return any(
+        return not self._befell_me(sign) and any(
             animal.end <= sign.start
             and self._is_subject(animal)
             and reading.sentences[animal.start] == reading.sentences[sign.start]
             and reading.places[sign.start] - reading.places[animal.end - 1] <= FAR_FROM_ANIMAL
-            and not any(self._is_somebody(index) for index in range(animal.end, sign.end))
+            and not any(self._is_somebody(index) for index in range(animal.end, self._end_of_thought(sign)))
             for animal in self._at("animals")
         )
+
+    def _befell_me(self, sign: Occurrence) -> bool:
+        """Whether it happened to the writer: "the shelf collapsed on me"."""
+        return self._reading.owned[sign.end : sign.end + 1] == ["me"]
+
+    def _end_of_thought(self, sign: Occurrence) -> int:
+        """Where ``sign`` ends, without a last word behind a comma: "the mare can't stand, I …"."""
+        return sign.end - 1 if self._reading.breaks[sign.end - 1] and sign.end - 1 > sign.start else sign.end
 
     def _is_subject(self, thing: Occurrence) -> bool:
         """Whether ``thing`` begins its clause, nobody being named before it, and nothing is compared with it."""
@@ -256,12 +267,26 @@ class MessageScope:
     def _is_told(self, match: Match) -> bool:
         """Whether the sign is news of others ("read about …", "a film in which …"), nobody of the writer's in it."""
         start = self._clauses[match.start]
-        return any(
+        return self._is_of_a_story(match) or any(
             start <= told.start <= match.end
             and not told.mask & match.mask
             and not any(told.end <= person < match.end and counts(person) for person in self._people)
             for cue, counts in (("told", lambda _: True), ("fiction", self._is_real))
             for told in self._at(cue)
+        )
+
+    def _is_of_a_story(self, match: Match) -> bool:
+        """Whether a stranger in a story named earlier in the sentence has it: "watching a film, the guy can't …"."""
+        reading = self._reading
+        return any(
+            reading.sentences[story.start] == reading.sentences[match.end - 1]
+            and any(
+                reading.words[index] in _STRANGERS and not reading.owned[index]
+                for index in range(story.end, match.end)
+            )
+            and not any(story.end <= person < match.end and self._is_real(person) for person in self._people)
+            for story in self._at("fiction")
+            if story.end <= match.start and not story.mask & match.mask
         )
 
     def _is_real(self, index: int) -> bool:
