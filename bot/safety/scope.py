@@ -19,6 +19,7 @@ NEAR_EXCUSE = 12  # places between a sign and what explains it away
 FAR_FROM_ANIMAL = 12  # places
 PAST_AND_OVER = 30  # places between a sign and the word that it is over
 REFUSED_WITHIN = 2  # words from a denial to the excuse it takes away
+STRANGER_BEFORE = 3  # words before a story: "the bloke on Casualty"
 SHORT_QUESTION = 5  # words: "short of breath? no"
 _CAUSED_BY = frozenset({"because", "by", "from", "with", "in", "on"})
 _NO_SUBJECT_AFTER = frozenset({"like", "on", "in", "off", "from", "with", "at", "under", "by", "into", "onto"})
@@ -282,10 +283,11 @@ class MessageScope:
             reading.sentences[story.start] == reading.sentences[match.end - 1]
             and any(
                 reading.words[index] in _STRANGERS and not reading.owned[index]
-                for index in range(story.end, match.end)
+                for index in range(max(0, story.start - STRANGER_BEFORE), match.end)
             )
             and not any(story.end <= person < match.end and self._is_real(person) for person in self._people)
-            for story in self._at("fiction")
+            for cue in ("fiction", "told")
+            for story in self._at(cue)
             if story.end <= match.start and not story.mask & match.mask
         )
 
@@ -363,7 +365,7 @@ class MessageScope:
         until = next((i for i in range(after, len(clauses)) if clauses[i] >= after), len(clauses))
         current = [o for o in self._at("now") if not o.mask & (match.mask | settled)]
         is_over = any(abs(reading.places[o.start] - reading.places[match.start]) < PAST_AND_OVER for o in overs)
-        is_now = any(clause <= o.start < until for o in current)
+        is_now = any(clause <= o.start < until or reading.words[o.start] == "until" for o in current)
         return not is_now and (is_over or not any(reading.sentences[o.start] == sentence for o in current))
 
     def _is_excused(self, match: Match, excuses: Collection[tuple[int, ...]]) -> bool:
