@@ -143,4 +143,3 @@ class Frames:
         for other in others:
             texts = [f"{text} {partner}" for text in texts for partner in self.sayings(other)[:MOST_PARTNERS]]
         return next((text for text in texts[: MOST_PARTNERS**2] if self.speaks(rule.id, text)), "")
-

@@ -36,7 +36,16 @@ SCOPE = Scope(
     idioms="sick dog",
 )
 CONCEPTS = {
-    "sign": ["numb", "lose feeling", "no feeling", "is dead", "heard voices", "might die", "previously dead", "healed wrong"],
+    "sign": [
+        "numb",
+        "lose feeling",
+        "no feeling",
+        "is dead",
+        "heard voices",
+        "might die",
+        "previously dead",
+        "healed wrong",
+    ],
     "part": ["leg", "none leg"],
     "excuse": ["ice", "cushion", "no cushion", "is warm"],
 }
