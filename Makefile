@@ -1,7 +1,8 @@
 # make run     set up what is missing and start the bot (Telegram with a token in .env, else a chat page on 127.0.0.1)
 # make test    set up what is missing and pass the tests
 # make check   lint, types, content        make bench   benchmarks and the long checks
-# make install only set up                  make lock    pin the dependencies again (after editing pyproject.toml)
+# make install only set up                  make mutants do the tests catch faults put into the grammar of screening? (3 minutes)
+# make lock    pin the dependencies again (after editing pyproject.toml)
 # make train   teach the second listener anew (torch; a quarter of an hour), then the vectors of the shipped phrasings
 
 PYTHON ?= python3
@@ -10,10 +11,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 .DEFAULT_GOAL := help
 
-.PHONY: help install run test check bench train lock clean
+.PHONY: help install run test check bench mutants train lock clean
 
 help:
-	@sed -n '1,5s/^# //p' Makefile
+	@sed -n '1,6s/^# //p' Makefile
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: install it, or name it with make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
@@ -52,6 +53,8 @@ check: $(VENV)/test.installed
 # The long checks first; then accuracy, speed and reliability, each beside others in the same run.
 bench: $(VENV)/bench.installed
 	$(BIN)/python -m pytest -m long
+	$(MAKE) mutants
+	$(BIN)/python benchmarks/evidence.py
 	$(BIN)/python benchmarks/screening.py rounds
 	$(BIN)/python benchmarks/screening.py speed
 	$(BIN)/python benchmarks/accuracy.py
@@ -65,6 +68,13 @@ train: $(VENV)/run.installed
 	$(BIN)/python training/second_listener.py
 	$(BIN)/python -m bot.matching
 
+# Afresh every time: mutmut keeps verdicts of earlier runs, also where only what a test calls has changed.
+mutants: $(VENV)/test.installed
+	rm -rf mutants
+	$(BIN)/mutmut run
+	$(BIN)/mutmut export-cicd-stats
+	$(BIN)/python benchmarks/mutants.py
+
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade pyproject.toml
 
 lock: $(BIN)/python
@@ -74,4 +84,4 @@ lock: $(BIN)/python
 	$(LOCK) --extra dev --extra reports --extra bench -c requirements/test.txt -o requirements/bench.txt
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf mutants $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,7 +10,7 @@ from random import Random
 from bot.safety.spelling import english_words
 
 FAQ = Path(__file__).resolve().parent.parent / "faq"
-SLIPS_EACH = 4  # draws for one and for two typos
+SLIPS_EACH = 1  # draws for one and for two typos; more steady the figure
 SHORTEST_SLIPPED = 4
 EMOJI = ("😩", "😭", "😅", "🙈", "😬", "🤷‍♀️", "🥺", "😔")
 GREETINGS = ("Hi, ", "Hello there! ", "Good morning, ", "Hey, quick question: ", "Hi guys. ", "Dear doctor, ")
@@ -74,12 +74,8 @@ def with_emoji(text: str, random: Random) -> str:
     return " ".join(words) + " " + random.choice(EMOJI)
 
 
-def before(text: str, question: str) -> str:
-    return f"{question} {text}"
-
-
-def after(text: str, question: str) -> str:
-    return f"{text} {question}" if text[-1:] in ".!?…" else f"{text}. {question}"
+def one_after_the_other(first: str, second: str) -> str:
+    return f"{first} {second}" if first[-1:] in ".!?…" else f"{first}. {second}"
 
 
 def changed(text: str, questions: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -95,9 +91,9 @@ def changed(text: str, questions: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield "emoji", with_emoji(text, random)
     yield "greeting before", random.choice(GREETINGS) + text
     for question in questions:
-        yield "a question before", before(text, question)
+        yield "a question before", one_after_the_other(question, text)
     for question in questions:
-        yield "a question after", after(text, question)
+        yield "a question after", one_after_the_other(text, question)
     yield "thanks after", text + random.choice((" thanks", ", thank you!", "\nThanks in advance", " thx"))
 
 

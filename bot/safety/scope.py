@@ -86,7 +86,7 @@ class MessageScope:
             return "supposed"
         if "asked" in heeds and self._is_asked_in_general(said):
             return "asked in general"
-        if "past" in heeds and self._is_past(said):
+        if "past" in heeds and self._is_past(match if self._is_end(match.sign) else said):
             return "past and over"
         if self._is_excused(match, excuses):
             return "explained by something harmless"
@@ -98,6 +98,10 @@ class MessageScope:
         start = next(index for index in range(match.start, match.sign.end) if sentences[index] == sentence)
         end = next((index for index in range(match.sign.end, match.end) if sentences[index] != sentence), match.end)
         return Match(match.sign, match.mask, start, end)
+
+    def _is_end(self, sign: Occurrence) -> bool:
+        """Whether ``sign`` only says that something ended: "as a kid both legs were numb. It went away"."""
+        return any(over.mask & sign.mask == sign.mask for over in self._at("over"))
 
     def _at(self, cue: str) -> list[Occurrence]:
         return self._found.get(self._is.cue[cue], [])
