@@ -186,9 +186,7 @@ def test_a_denial_reaches_no_further(message: str) -> None:
         ("numb leg, none", "sign + part", True),
         ("numb leg a b c none", "sign + part", True),
         ("numb leg a b c d none", "sign + part", False),
-        ("numb, leg none", "sign + part", False),
         ("numb none leg", "sign + part", False),
-        ("leg. numb none", "part + sign", False),
         ("a. numb none. b", "sign", True),
         # of something else, or asked
         ("numb, none a", "sign", False),
@@ -503,3 +501,22 @@ def test_an_excuse_within_the_match_stands_near_whatever_the_distance() -> None:
 
 def test_another_concept_excuses_nothing() -> None:
     assert why("numb leg", heeds=()) == ""
+
+
+@pytest.mark.parametrize(
+    ("message", "is_met"),
+    [
+        ("not leg, numb", False),  # a company that is denied completes no sign behind the comma
+        ("not leg numb", True),
+        ("numb, leg none", False),
+        ("leg none. numb", False),
+        ("leg, numb", True),
+    ],
+)
+def test_a_denied_company_completes_no_sign_of_another_thought(message: str, *, is_met: bool) -> None:
+    rule = Rule(
+        id="rule", level="soon", what="A sign.", source="1", line="See somebody.", when=When(message=("sign + part",)),
+        heeds=("told",),
+    )  # fmt: skip
+    screening = Screener(RedFlags(concepts=CONCEPTS, scope=SCOPE, rules=(rule,))).find_red_flag(message)
+    assert bool(screening.findings) == is_met

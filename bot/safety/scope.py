@@ -312,13 +312,18 @@ class MessageScope:
         reading = self._reading
         for cue in self._at("supposed"):
             is_reached = cue.start <= match.start < cue.end + LONGEST_SUPPOSITION
-            if not is_reached or any(reading.breaks[cue.start + 1 : cue.end]) or cue.mask & match.sign.mask == cue.mask:
+            if not is_reached or self._is_torn(cue) or cue.mask & match.sign.mask == cue.mask:
                 continue
             between = range(cue.end, match.start + 1)
             if any(reading.breaks[i] >= COMMA or reading.words[i] in self._is.contrasts for i in between):
                 continue
             return True
         return False
+
+    def _is_torn(self, cue: Occurrence) -> bool:
+        """Whether a new thought begins at the last word of ``cue``: "not like before, I …" is no "before I"."""
+        last = cue.end - 1
+        return last > cue.start and self._reading.breaks[last] != 0 and self._reading.words[last] in self._is.subjects
 
     def _is_asked_in_general(self, match: Match) -> bool:
         start, words = self._clauses[match.start], self._reading.words
