@@ -161,6 +161,8 @@ async def reloads(folder: Path, count: int, faq: Path, said: list[str], name: st
             first = entry.answer.split("\n")[0].split("{")[0] if entry else ""
             wrong += turn.failure != "" or turn.reply is None or first not in turn.reply.plain()
 
+    reloader._checker.stays = True  # as while the bot runs
+    await reloader.expect()
     swaps = -1
     task = asyncio.create_task(patients())
     await asyncio.sleep(3)
@@ -175,6 +177,7 @@ async def reloads(folder: Path, count: int, faq: Path, said: list[str], name: st
         assert f"edit {number}." in reloader.current().content.entries["ice"].answer
     is_over = True
     await task
+    await reloader._checker.close()
     quiet.sort(), delays.sort()
     print(
         f"{count} reloads of {name} content under load: {len(delays)} answers, {wrong} wrong or lost; "
@@ -257,6 +260,7 @@ async def writers(folder: Path) -> None:
         while version_of(reloader.folder.read()) != reloader.current().version:
             await asyncio.sleep(0.1)
     task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
     live = reloader.current().content
     lost += sum(f"{number + 1} May" not in live.clinic.closed for number in range(10))
     lost += sum(f"Edit {number}." not in live.entries["heat"].answer for number in range(10))
@@ -287,6 +291,7 @@ async def live(folder: Path) -> None:
         print(f"save to live, shipped content, {what}: {time.perf_counter() - began:.2f} s{refused}")
         reloader.refused = None
     task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def main() -> None:

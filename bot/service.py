@@ -6,7 +6,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -64,7 +63,6 @@ def run(settings: Settings) -> int:
     second_stage = settings.matcher_second_stage != "off"
 
     def make(content: Content) -> Assistant:
-        content = replace(content, documents={})  # lines of the files are for checks, which a child process makes
         return build(content, settings.cache_dir, settings.fact, second_stage=second_stage)
 
     with built_to_stay():

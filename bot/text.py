@@ -6,6 +6,7 @@ Nothing here knows about backs or red flags.
 import re
 import unicodedata
 from collections import Counter
+from functools import lru_cache
 
 # Letters of other scripts that look Latin. Only folded inside a word that also holds Latin letters, so that a
 # Russian or Greek message stays in its own script.
@@ -43,14 +44,19 @@ def clean(text: str) -> str:
     """
     if text.isascii():  # most messages, and ten times faster
         return _SPACE.sub(" ", _ASCII_CONTROL.sub(" ", text).translate(_APOSTROPHES)).strip()
-    text = "".join(
-        " " if unicodedata.category(char) in {"Cc", "Cs", "Co", "Cn"} and char != "\n" else char
-        for char in text
-        if not (char in _JOINERS or unicodedata.category(char) == "Cf")
-    )
+    text = "".join(map(_visible, text))
     text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)
     text = _MIXED_WORD.sub(_fold_mixed, text)
     return _SPACE.sub(" ", text).strip()
+
+
+@lru_cache(maxsize=5_000)
+def _visible(char: str) -> str:
+    """``char`` as far as it can be seen: itself, a space, or nothing."""
+    category = unicodedata.category(char)
+    if category == "Cf" or char in _JOINERS:
+        return ""
+    return " " if category in {"Cc", "Cs", "Co", "Cn"} and char != "\n" else char
 
 
 def _fold_mixed(match: re.Match[str]) -> str:
@@ -60,8 +66,11 @@ def _fold_mixed(match: re.Match[str]) -> str:
 
 def normalize(text: str) -> str:
     """``clean``, lower case, accents off Latin letters, telling emoji as words, letters typed 3+ times as two."""
-    text = _EMOJI.sub(lambda match: EMOJI_WORDS[match.group()], clean(text)).casefold()
-    if not text.isascii():
+    text = clean(text)
+    if text.isascii():
+        text = text.lower()
+    else:
+        text = _EMOJI.sub(lambda match: EMOJI_WORDS[match.group()], text).casefold()
         text = "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
         text = unicodedata.normalize("NFC", text)
     return _SPACE.sub(" ", _REPEATED.sub(r"\1\1", text)).strip()
@@ -79,7 +88,12 @@ def utf16_length(text: str) -> int:
 
 def scripts(text: str) -> Counter[str]:
     """Letters of ``text`` by script, named as Unicode does: ``LATIN``, ``CYRILLIC``, ``CJK``, ``ARABIC`` …"""
-    return Counter(unicodedata.name(char, "UNKNOWN").split()[0] for char in text if char.isalpha())
+    return Counter(map(_script, filter(str.isalpha, text)))
+
+
+@lru_cache(maxsize=5_000)
+def _script(char: str) -> str:
+    return unicodedata.name(char, "UNKNOWN").split()[0]
 
 
 def is_other_script(text: str) -> bool:

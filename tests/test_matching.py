@@ -18,6 +18,7 @@ from bot.matching.confidence import (
     answer_from,
     confidence,
 )  # fmt: skip
+from bot.matching.features import Space, features
 from bot.matching.model import fingerprint, load, save
 
 PHRASINGS = {
@@ -258,3 +259,23 @@ def test_rankings_are_values():
     ranking = Matcher.of(content_of(), second_stage=False).rank("frozen peas")
     assert replace(ranking) == ranking
     assert hash(ranking) == hash(replace(ranking))
+
+
+def test_an_utterance_is_read_as_its_features_are_learned():
+    """Ranking looks pieces of words up by word; that must be the very vector that learning counts."""
+    model = build(content_of(), second_stage=False)
+    space = Space(model.features, model.idf)
+    for utterance in ("frozen peas on my back", "does ice ice help", "", "qwertz"):
+        reading = model.reader().read(utterance)
+        read, learned = space.read(reading), space.vector(features(reading))
+        assert read.at.tolist() == learned.at.tolist()
+        assert np.array_equal(read.value, learned.value)
+
+
+def test_a_feature_is_known_by_block_and_name():
+    model = build(content_of(), second_stage=False)
+    space = Space(model.features, model.idf)
+    names = [(block, name) for block, of in model.features.items() for name in of]
+    assert [space.name(at) for at in range(len(space))] == names
+    with pytest.raises(IndexError):
+        space.name(len(space))

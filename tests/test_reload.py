@@ -13,7 +13,9 @@ from bot.assistant import build
 from bot.content import load
 from bot.errors import ContentError
 from bot.staff import edits
+from bot.staff.candidate import AtHand, Request, judge
 from bot.staff.editing import Edit
+from bot.staff.folder import Folder
 from bot.staff.publishing import edited
 from bot.staff.reload import Reloader, starting_content
 from bot.staff.snapshots import Snapshots
@@ -377,3 +379,60 @@ async def test_what_is_not_for_us_is_learned_by_the_running_bot_too(tmp_path, fa
         assert not builds
         await bot.publish(Edit("en/out-of-scope.yaml", "add", ("messages",), "sell me a horse"))
         assert builds
+
+
+# The child that checks
+
+
+async def test_the_child_stays_for_the_next_edit_and_is_replaced_when_it_died(tmp_path, faq):
+    async with running(tmp_path, faq) as bot:
+        checker = bot.reloader._checker
+        await bot.reloader.expect()
+        first = checker._child
+        await bot.publish(*edits.closed("7 May"))
+        assert checker._child is first
+        first.kill()
+        await first.wait()
+        done = await bot.publish(*edits.closed("8 May"))
+        assert done.change
+        assert checker._child is not first
+    assert checker._child is None
+
+
+async def test_a_child_that_dies_over_an_edit_is_a_refusal(tmp_path, faq):
+    async with running(tmp_path, faq) as bot:
+        await bot.reloader.expect()
+        bot.reloader._checker._request = lambda *_args, **_kinds: "no json"
+        done = await bot.publish(*edits.closed("7 May"))
+        assert done.change is None
+        assert "the check itself failed" in done.verdict.refused[0].message
+        assert "JSONDecodeError" in done.verdict.refused[0].message
+        del bot.reloader._checker._request
+        assert (await bot.publish(*edits.closed("7 May"))).change
+
+
+async def test_words_of_patients_do_not_stay_with_the_child(tmp_path, faq):
+    snapshots = Snapshots(tmp_path / "bot.db.content/snapshots")
+    at_hand, base = AtHand(), snapshots.current()[0]
+    place = snapshots.stage({**Folder(faq).read(), "clinic.yaml": (faq / "clinic.yaml").read_bytes() + b"\n"})
+    now = datetime.now(UTC).isoformat()
+    verdict = judge(
+        Request(str(snapshots.folder), str(place), base, str(tmp_path / "cache"), now, missed=("my secret pain",)), at_hand
+    )  # fmt: skip
+    assert verdict.is_good
+    for remembering in at_hand._last.values():
+        remembering.prepare()
+        assert "my secret pain" not in remembering._screener._screened
+        assert "my secret pain" not in remembering._matcher._ranked
+
+
+def test_edits_that_are_only_tried_do_not_push_out_what_answers(tmp_path, faq):
+    snapshots = Snapshots(tmp_path / "bot.db.content/snapshots")
+    at_hand, base, cache = AtHand(), snapshots.current()[0], tmp_path / "cache"
+    files, now = Folder(faq).read(), datetime.now(UTC).isoformat()
+    (kept,) = cache.glob("matcher-*.npz")
+    for number in range(5):
+        tried = {**files, ICE: files[ICE].replace(b"  - ice?", b"  - ice?\n  - try %d of an igloo" % number)}
+        place = snapshots.stage(tried)
+        assert judge(Request(str(snapshots.folder), str(place), base, str(cache), now), at_hand).is_good
+    assert kept.exists()

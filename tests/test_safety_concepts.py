@@ -52,6 +52,10 @@ def met(message: str, quoted: Iterable[str] = (), /, **concepts: Iterable[str]) 
         ("leg … numb", "leg. numb", False),
         ("im shaking", "i am shaking", True),
         ("isn't", "it isnt", True),
+        ("walk .", "i cant walk", True),
+        ("walk .", "i cant walk, help", True),
+        ("walk .", "i cant walk. help", True),
+        ("walk .", "i cant walk to yours", False),
     ],
 )
 def test_an_item_meets_what_people_say(item: str, message: str, is_met: bool) -> None:
@@ -76,6 +80,7 @@ def test_a_quoted_word_is_an_item_of_its_own() -> None:
     [
         ({"sign": ["my the"]}, "holds no word that counts"),
         ({"sign": ["<nothing> here"]}, "is no concept"),
+        ({"sign": ["walk . home"]}, "may only end an item"),
         ({"one": ["<other> a"], "other": ["<one> b"]}, "refer to each other in a circle"),
     ],
 )

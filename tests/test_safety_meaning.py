@@ -46,6 +46,15 @@ ORDINARY = (
 )
 
 
+STORY = (
+    "We drove to my sister's on Sunday and had lunch in the garden, and my brother in law showed us the new wallpaper, "
+    "which is green with parrots on it, and then we played cards until the children got tired. On the way home there were "
+    "roadworks, so we sat in the car for two hours and my back went stiff, as it does. My husband made tea and I had a warm "
+    "bath and watched the news. On Monday I did the washing and carried the basket to the line, and the back was tight but "
+    "bearable, so I went to the shop as well, where I met my neighbour, who swears by your clinic and told me to write."
+)
+
+
 @pytest.fixture(scope="module")
 def content():
     return load(FAQ)
@@ -120,9 +129,10 @@ def test_an_emergency_of_the_rules_does_not_wait_for_it(rules, meaning):
 
 
 def test_a_sign_at_the_end_of_a_long_story_is_heard(close):
-    story = "We drove to my sister's and had lunch in the garden and talked about the wallpaper. " * 12
-    assert level(close, story) not in (Level.EMERGENCY, Level.URGENT)
-    assert level(close, story + " And since then I can't feel it when I wipe and I wet the bed.") is Level.EMERGENCY
+    assert level(close, STORY) not in (Level.EMERGENCY, Level.URGENT)
+    assert (
+        level(close, STORY + " And my slippers keep coming off because that foot has gone missing.") is Level.EMERGENCY
+    )
 
 
 def test_parts_cover_all_of_a_long_message_but_are_few():
@@ -199,14 +209,24 @@ def test_its_words_alone_raise_nothing_beside_it(content, meaning, tmp_path):
 def test_the_shipped_weights_know_the_shipped_lines(content):
     ready = shipped()
     assert ready
-    assert len(new_lines(content, ready)) < 200, "the content has moved on: make train"
+    fresh, known = new_lines(content, ready)
+    assert len(fresh) < 200, "the content has moved on: make train"
+    assert known
 
 
-def test_a_line_that_staff_add_counts_at_once(meaning):
+@pytest.fixture(scope="module")
+def anchors(content) -> list[Line]:
+    ready = shipped()
+    assert ready
+    return new_lines(content, ready)[1]
+
+
+def test_a_line_that_staff_add_counts_at_once(meaning, anchors):
     line = Line(
         "the hoover feels like it belongs to somebody else's arm these days", "limb-sensation-loss", writer="rules"
     )
-    weights = refine(meaning.weights, meaning.classes, [line], meaning.encoder.vectors([line.text]))
+    lines = [line, *anchors]
+    weights = refine(meaning.weights, meaning.classes, lines, meaning.encoder.vectors([one.text for one in lines]))
     taught = replace(meaning, weights=weights)
     assert taught.hear(line.text).rules["emergency"] == "limb-sensation-loss"
     assert taught.hear(line.text).emergency > 0.8
@@ -214,10 +234,24 @@ def test_a_line_that_staff_add_counts_at_once(meaning):
         assert taught.hear(text).alarm == pytest.approx(meaning.hear(text).alarm, abs=0.15)
 
 
-def test_a_rule_that_staff_add_is_learned_from_its_lines(meaning):
+def test_a_harmless_line_that_staff_add_silences_nothing(content):
+    rules = tuple(
+        rule.model_copy(
+            update={"must_not_fire": (*rule.must_not_fire, "it isn't that I can't pee, it only hurts to get up")}
+        )
+        for rule in content.red_flags.rules
+    )
+    changed = replace(content, red_flags=content.red_flags.model_copy(update={"rules": rules}))
+    ready = shipped()
+    assert ready
+    assert new_lines(changed, ready)[0] == new_lines(content, ready)[0]
+
+
+def test_a_rule_that_staff_add_is_learned_from_its_lines(meaning, anchors):
     lines = [
         Line(f"my pacemaker {word} and my back is sore", "pacemaker", writer="rules") for word in ("beeps", "hums")
     ]
+    lines += anchors
     classes = (*meaning.classes, "pacemaker")
     weights = refine(meaning.weights, classes, lines, meaning.encoder.vectors([line.text for line in lines]))
     taught = replace(meaning, weights=weights, classes=classes, levels=(*meaning.levels, "urgent"))

@@ -85,6 +85,31 @@ def test_must_not_fire_lines_stay_quiet() -> None:
         ("I'd die for a massage", None),
         ("wet myself laughing", None),
         ("my dog can't walk", None),
+        # whom a walk is denied, and what one can't stand
+        ("I can't walk", Level.EMERGENCY),
+        ("I can't walk to yours, the road is shut", None),
+        ("can't stand my new desk chair", None),
+        # what is denied or fine where it stands completes no sign elsewhere
+        ("he has no chest pain. The ache is from lifting cabinets", None),
+        ("chest is fine, ribs sore", None),
+        ("chest is fine but I can't breathe", Level.EMERGENCY),
+        ("kept awake every night by lambing, not by my back", None),
+        ("my foot is numb, not just the heel", Level.EMERGENCY),
+        # asked and answered
+        ("fever? no. Just a sore back", None),
+        ("fever? yes. Also a sore back", Level.URGENT),
+        ("numb between my legs? no idea, it feels dead", Level.EMERGENCY),
+        # people of a story, and the writer's own
+        ("in the film he couldn't feel his legs", None),
+        ("in the film my dad and I watched I lost all feeling in my leg", Level.EMERGENCY),
+        # long past
+        ("broke my neck in '88, healed", None),
+        # a thing is no subject behind a preposition
+        ("on the bike, both feet have gone numb and stay numb", Level.EMERGENCY),
+        # a cause, and that it passed with it
+        ("foot fell asleep kneeling by the bath, fine now", None),
+        ("foot fell asleep kneeling by the bath and never came back", Level.EMERGENCY),
+        ("foot fell asleep by itself on Monday and is still numb", Level.EMERGENCY),
     ],
 )
 def test_rules_of_language(said: str, level: Level | None) -> None:

@@ -2,16 +2,21 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
 from bot.content import load
 from bot.errors import BotError
 from bot.staff.starting import read_table, start_content
 from bot.staff.terminal import Terminal, told
+from bot.store import open_store
+from bot.store.tables import missed
 from tests.small_faq import SHIPPED, make_faq
 
 ICE = "en/entries/ice.yaml"
@@ -58,6 +63,20 @@ def test_diff_says_what_a_commit_changes_for_patients(terminal):
     assert "Red flag bladder changed" in lines
     with pytest.raises(BotError, match="neither a folder nor a commit"):
         asyncio.run(terminal.compare("nowhere"))
+
+
+def test_diff_says_what_becomes_of_missed_questions(terminal, tmp_path):
+    store = open_store(f"sqlite:///{tmp_path / 'bot.db'}")
+    said = "kimono weather for my spine"
+    row = {"person": "x", "utterance": said, "reason": "r", "candidates": "[]", "created_at": time.time()}
+    asyncio.run(store._writer.write(lambda c: c.execute(insert(missed), row)))
+    store.close()
+    before = tmp_path / "before"
+    shutil.copytree(terminal.folder.path, before)
+    rewrite(terminal, ICE, "  - ice?\n", f"  - ice?\n  - {said}\n")
+    lines = "\n".join(told(asyncio.run(terminal.compare(str(before)))))
+    assert f"missed: «{said}»" in lines
+    assert "“Does ice help?”" in lines
 
 
 def test_a_new_entry_is_written_shown_and_undone(terminal):

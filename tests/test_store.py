@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from serving import NOW, FakeAssistant, message, said
-from sqlalchemy import text
+from sqlalchemy import create_mock_engine, text
 
 from bot.conversation import Alarm, Conversation, Escalated, Feedback, Forget, Missed
 from bot.errors import SettingsError, StoreError
@@ -319,3 +319,13 @@ def test_fakes_are_late_when_the_message_is() -> None:
     turn = FakeAssistant().reply(late, Conversation())
     assert turn.reply is not None
     assert turn.reply.plain().startswith("Sorry")
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "postgresql://"])
+def test_only_what_waits_is_indexed_in_both_databases(url):
+    made: list[str] = []
+    engine = create_mock_engine(url, lambda what, *_, **__: made.append(str(what.compile(dialect=engine.dialect))))
+    metadata.create_all(engine, checkfirst=False)
+    indexes = [one.strip() for one in made if "_waiting" in one]
+    assert len(indexes) == 2
+    assert all(one.endswith("WHERE state = 0") for one in indexes)

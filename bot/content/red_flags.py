@@ -57,7 +57,8 @@ ALL_HEEDS: tuple[Heed, ...] = ("denied", "asked", "supposed", "past", "told", "a
 
 
 class Rule(Model):
-    """One red flag. ``unless`` names concepts that explain the sign away; ``heeds`` which contexts may block it."""
+    """One red flag. ``unless`` names concepts that explain the sign away (``cause + passed``: both
+    must stand near); ``heeds`` which contexts may block it."""
 
     id: Id
     level: Literal["emergency", "urgent", "soon"]
@@ -107,6 +108,9 @@ class Scope(Model):
     modals: Items  # can, could, should: "can I" asks about what may be
     supposed: Items  # what if, if I ever, might
     told: Items  # read about, in a film
+    fiction: Items = ()  # in a film, a dream: "he" and "she" after it are people of the story
+    lasting: Items = ()  # "it never came back": no harmless cause explains that
+    answers_no: Items = ()  # "fever? no."
     past: Items
     over: Items
     now: Items
@@ -152,7 +156,8 @@ class RedFlags(Model):
                 for combination in (*when.clause, *when.sentence, *when.message)
                 for name in combination.split("+")
             ]
-            unknown = sorted({n for n in (*used, *rule.unless) if n not in self.concepts and not n.startswith('"')})
+            excuses = (name.strip() for text in rule.unless for name in text.split("+"))
+            unknown = sorted({n for n in (*used, *excuses) if n not in self.concepts and not n.startswith('"')})
             if unknown:
                 raise ValueError(
                     f"{rule.id} uses {', '.join(unknown)}, which is no concept. | Add it under `concepts:`."

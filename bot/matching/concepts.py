@@ -42,16 +42,18 @@ class ConceptFinder:
                 gap = rf" (?:\S+ ){{0,{LONGEST_GAP}}}?"
                 pattern = re.compile(" " + gap.join(re.escape(" ".join(piece)) for piece in pieces) + " ")
                 self._gapped.setdefault(pieces[0][0], []).append((pattern, concept))
-        self._longest = max(map(len, self._plain), default=0)
+        lengths: dict[str, set[int]] = {}
+        for stems in self._plain:
+            lengths.setdefault(stems[0], set()).add(len(stems))
+        self._lengths = {first: tuple(sorted(of, reverse=True)) for first, of in lengths.items()}
 
     def find(self, stems: Sequence[str]) -> tuple[str, ...]:
         """Concepts in ``stems``, in the order of their first words; the longest word group at a place wins."""
         found: list[tuple[int, str]] = []
         at = 0
         while at < len(stems):
-            for length in range(min(self._longest, len(stems) - at), 0, -1):
-                concepts = self._plain.get(tuple(stems[at : at + length]))
-                if concepts:
+            for length in self._lengths.get(stems[at], ()):
+                if concepts := self._plain.get(tuple(stems[at : at + length])):
                     found.extend((at, concept) for concept in concepts)
                     at += length - 1
                     break

@@ -22,7 +22,7 @@ LEAST_SURE, MOST_SURE = 0.55, 0.70
 # Where nothing out of scope was given to learn from: a wrong answer is held to be twice as bad as a question back.
 WITHOUT_EXAMPLES = 2 / 3
 # With a first entry less probable than this, buttons would mostly offend: "I don't know" is the honester reply.
-SUGGEST_FROM = 0.04
+SUGGEST_FROM = 0.03
 # Small talk is taken as such only where it is likelier than everything else together.
 SMALL_TALK_FROM = 0.5
 _STEPS = 40

@@ -67,28 +67,30 @@ class Reader:
         return Reading(tuple(corrected), stems, self._finder.find(stems), unknown)
 
 
-@lru_cache(maxsize=50_000)
-def _letters(word: str) -> tuple[str, ...]:
+def _pieces(word: str) -> tuple[str, ...]:
     padded = f" {word} "
     return tuple(padded[at : at + size] for size in (3, 4, 5) for at in range(len(padded) - size + 1))
 
 
+_letters = lru_cache(maxsize=50_000)(_pieces)  # for learning, which meets a word again and again
 Features = dict[str, list[str]]
 
 
-def features(reading: Reading) -> Features:
-    """Features of each block, each once, in the order they stand."""
+def features(reading: Reading, *, with_letters: bool = True) -> Features:
+    """Features of each block, each once, in the order they stand; the last block only ``with_letters``."""
     concepts = reading.concepts
     near = (
         f"{min(a, b)}+{max(a, b)}" for (i, a), (j, b) in combinations(enumerate(concepts), 2) if j - i <= PAIR_REACH
     )
-    return {
+    found = {
         "word": list(dict.fromkeys(reading.stems)),
         "pair": list(dict.fromkeys(map(" ".join, zip(("^", *reading.stems), (*reading.stems, "$"), strict=True)))),
         "concept": list(concepts),
         "concepts": list(dict.fromkeys(near)),
-        "letters": list(dict.fromkeys(part for word in reading.words for part in _letters(word))),
     }
+    if with_letters:
+        found["letters"] = list(dict.fromkeys(part for word in reading.words for part in _letters(word)))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ class Space:
         for block in BLOCKS:
             self._at[block] = dict(zip(names[block], range(start, start + len(names[block])), strict=True))
             start += len(names[block])
+        self._letters_at = lru_cache(maxsize=20_000)(self._places_of_letters)
 
     def __len__(self) -> int:
         return len(self.idf)
@@ -142,9 +145,26 @@ class Space:
         at: list[int] = []
         ends: list[int] = []
         for block, names in text.items():
-            known = self._at[block]
-            at += [known[name] for name in names if name in known]
+            at += [place for place in map(self._at[block].get, names) if place is not None]
             ends.append(len(at))
+        return self._weighted(at, ends)
+
+    def read(self, reading: Reading) -> Vector:
+        """``vector`` of the features of ``reading``; where the pieces of a word stand is looked up once a word."""
+        at: list[int] = []
+        ends: list[int] = []
+        for block, names in features(reading, with_letters=False).items():
+            at += [place for place in map(self._at[block].get, names) if place is not None]
+            ends.append(len(at))
+        at += dict.fromkeys(chain.from_iterable(map(self._letters_at, reading.words)))
+        ends.append(len(at))
+        return self._weighted(at, ends)
+
+    def _places_of_letters(self, word: str) -> tuple[int, ...]:
+        known = self._at["letters"]
+        return tuple(known[part] for part in _pieces(word) if part in known)
+
+    def _weighted(self, at: Sequence[int], ends: Sequence[int]) -> Vector:
         rows = np.array(at, np.int32)
         value = self.idf[rows]
         start = 0

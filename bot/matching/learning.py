@@ -20,9 +20,10 @@ Mask = NDArray[np.bool_]
 # Strength of the ridge, from cross-validation; the result is flat between 0.5 and 2.
 PENALTY = 1.0
 FOLDS = 5
-CLOSED_FORM_UP_TO = 6_000
-# Steps of conjugate gradients; stopping early is a ridge of its own, and more steps gained nothing at 15,000 examples.
-STEPS = 4
+CLOSED_FORM_UP_TO = 8_000
+# Steps of conjugate gradients; stopping early is a ridge of its own. On the shipped content 4 steps reach 82 % first right,
+# 12 reach 94 %, as the closed form does.
+STEPS = 12
 LEFT_OUT = 10
 _SMALL = 512
 # Rounds in which look-alikes settle on a score for the labels that they say nothing about; they converge in two.

@@ -11,7 +11,7 @@ from bot.content import Content
 from bot.learning.sentences import SentenceModel, find
 from bot.matching.confidence import SMALL_TALK_FROM, confidence, softmax
 from bot.matching.examples import SMALL_TALK
-from bot.matching.features import Space, Vector, features
+from bot.matching.features import Space, Vector
 from bot.matching.model import Model, weights
 from bot.matching.parts import parts
 from bot.matching.ranking import Candidate, Confidence, Ranking
@@ -60,7 +60,7 @@ class Matcher:
         reading = self._reader.read(utterance)
         if not reading.words:
             return Ranking()
-        vector = self._space.vector(features(reading))
+        vector = self._space.read(reading)
         pieces = parts(utterance)
         by_part: list[Floats] = []
         scores = self._scores(vector)
@@ -81,7 +81,7 @@ class Matcher:
         return ranking
 
     def _vector(self, text: str) -> Vector:
-        return self._space.vector(features(self._reader.read(text)))
+        return self._space.read(self._reader.read(text))
 
     def _scores(self, vector: Vector) -> Floats:
         scores: Floats = vector.value @ self.model.weights[vector.at] + self.model.bias

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from bot.safety.concepts import ROOT, Element, Lexicon, Pattern, Tree
-from bot.safety.items import GAPS, Items, alternatives, forms, number_range
+from bot.safety.items import END, GAPS, Items, alternatives, forms, number_range
 
 
 def compile_lexicon(concepts: Mapping[str, Iterable[str]], items: Items, quoted: Iterable[str] = ()) -> Lexicon:
@@ -47,6 +47,8 @@ class _Compiler:
         concept, known = self.number[name], self._atoms_of
         for item in written:
             pieces = self._items.pieces(item)
+            if END in pieces[:-1] or (END in pieces and "<" in item):
+                raise ValueError(f"`{item}`: a full stop may only end an item without <…>.")
             if "<" in item or not GAPS.isdisjoint(pieces):
                 self._add_pattern(name, item, pieces)
                 continue

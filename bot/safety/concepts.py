@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from bot.safety.items import END
 from bot.safety.reading import COMMA, Reading
 
 LONGEST_GAP = 3
@@ -111,6 +112,7 @@ class Lexicon:
     def _walk(self, breaks: list[int], atoms: list[tuple[int, ...]], start: int, found: Found) -> None:
         """Adds the concepts that begin at word ``start``."""
         following, gives = self._tree
+        end_atoms = self._atoms.get(END, ())
         nodes = [ROOT]
         mask = 0
         for index in range(start, len(atoms)):
@@ -120,7 +122,13 @@ class Lexicon:
             if not nodes:
                 return
             mask |= 1 << index
-            for node in nodes:
+            met = nodes
+            if end_atoms and (index + 1 == len(atoms) or breaks[index + 1]):
+                met = [
+                    *nodes,
+                    *(to[end] for node in nodes if (to := following[node]) for end in end_atoms if end in to),
+                ]
+            for node in met:
                 for concept in gives[node]:
                     if (known := found.get(concept)) is None:
                         found[concept] = [Occurrence(start, index + 1, mask)]

@@ -3,6 +3,7 @@
 An item is written as people say it. ``between my legs`` are words one after the other (fillers such as "my" don't
 count); ``…`` stands for up to three words; ``<cannot>`` is any item of another concept; ``give/gave`` is either word;
 ``=bits`` is exactly this form, where every other word also stands for its plural, ``-ed``, ``-ing`` and so on;
+``walk .`` is "walk" where a thought ends (a comma, a full stop, the end of the message);
 ``#38-42`` is any number from 38 to 42, in digits or words.
 """
 
@@ -10,6 +11,7 @@ import re
 from collections.abc import Collection, Mapping
 
 GAPS = frozenset({"…", "..."})
+END = "."
 _NUMBER = re.compile(r"#(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)$")
 _VOWELS = "aeiou"
 _NOT = frozenset({"not", "isnt", "wasnt", "aint"})  # "is not" reads as "isnt", "am not" as "aint"

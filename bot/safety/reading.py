@@ -18,6 +18,8 @@ _SHORTHAND = {
     "c0ck": "cock",
 }  # fmt: skip
 _SHORTHAND_AT = re.compile(r"\b(" + "|".join(_SHORTHAND) + r")\b")
+# "in '98", half a life ago; a later year may be part of what is now.
+_SHORT_YEAR_AT = re.compile(r"(?<![\w'])'([5-9]\d)\b(?!')")
 _NUMBERS = {
     word: value
     for value, word in enumerate(
@@ -32,6 +34,9 @@ _JOINED_WITH_NOT = {
     "were": "werent", "have": "havent", "has": "hasnt", "had": "hadnt", "will": "wont", "would": "wouldnt",
     "could": "couldnt", "should": "shouldnt", "am": "aint",
 }  # fmt: skip
+
+
+_MERELY = frozenset({"just", "merely", "simply", "solely"})
 
 
 class Spelling(Protocol):
@@ -67,6 +72,7 @@ def read(normal: str, spelling: Spelling, fillers: Fillers, same: Mapping[str, s
     """A normalised text as a ``Reading``; ``same`` leads variants to one form (``im`` to ``i``). Takes linear time."""
     if any(char.isdigit() for char in normal):
         normal = _SHORTHAND_AT.sub(lambda match: _SHORTHAND[match.group()], normal)
+        normal = _SHORT_YEAR_AT.sub(r"19\1", normal)
     reading = Reading([], [], [], [], [], [], [])
     writer = _Writer(reading, fillers)
     for piece in _PIECE.findall(normal):
@@ -122,7 +128,7 @@ class _Writer:
             self._owned = ""
 
     def word(self, word: str, value: float | None = None) -> None:
-        to = self._to
+        to, before = self._to, self._last
         if word == "not" and self._break == NONE and self._last in _JOINED_WITH_NOT:
             joined = _JOINED_WITH_NOT[self._last]
             self._last = joined
@@ -132,11 +138,13 @@ class _Writer:
             word = joined
         else:
             self._last = word
+        if self._last in _MERELY and before == "not" and self._break == NONE:
+            word = "only"  # "not just pain, numb too" denies no pain
         if value is None and word in _NUMBERS:
             value = float(_NUMBERS[word])
-            before = to.values[-1] if to.values and self._break == NONE else None
-            if before is not None and before >= 20 and before % 10 == 0 and 0 < value < 10 and before < 100:
-                to.values[-1] = before + value
+            tens = to.values[-1] if to.values and self._break == NONE else None
+            if tens is not None and tens >= 20 and tens % 10 == 0 and 0 < value < 10 and tens < 100:
+                to.values[-1] = tens + value
                 return
         if word in self._fillers.owners:
             self._owned = word

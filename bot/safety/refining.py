@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.content import Content
+from bot.content.red_flags import HARMLESS
 from bot.learning import logistic
 from bot.learning.sentences import SentenceModel, find
 from bot.learning.storing import keep_newest, load_arrays, save_arrays
@@ -26,8 +27,10 @@ Doubles = NDArray[np.float64]
 # moves its own verdict and hardly another's.
 PENALTY = 0.05
 STEPS = 60
-# A vector takes some 20 ms; a content with more new lines than this wants its encoder taught anew.
+# A vector takes some 10 ms; a content with more new lines than this wants its encoder taught anew.
 MOST_NEW = 1_000
+# Known lines that must keep their verdict, taken evenly from all: new lines of one kind alone would draw everything to them.
+ANCHORS = 200
 # What a rule without any shipped weight starts from (logit against the others): rare.
 UNKNOWN = -4.0
 KEPT = 4
@@ -54,43 +57,50 @@ def meaning_of(content: Content, cache_dir: Path | None = None) -> Meaning | Non
     if folder is None or ready is None or levels.keys().isdisjoint(ready.classes):
         return None
     encoder = SentenceModel(folder, ready.tuning)
-    fresh = [line for line in new_lines(content, ready) if line.rule in levels or line.rule == ready.classes[0]]
+    fresh, anchors = new_lines(content, ready)
     classes = (*ready.classes, *sorted({line.rule for line in fresh} - set(ready.classes)))
-    return Meaning(encoder, _weights(ready, classes, fresh, encoder, cache_dir), classes, levels_of(classes, levels))
+    weights = _weights(ready, classes, [*fresh, *anchors], encoder, cache_dir) if fresh else ready.weights
+    return Meaning(encoder, weights, classes, levels_of(classes, levels))
 
 
-def new_lines(content: Content, ready: Shipped) -> list[Line]:
-    """Lines of the red flags (not of the FAQ) that the shipped weights were not learned from."""
-    lines = (line for line in lines_of(content, with_soon=True) if not line.writer.startswith(("faq-", "other")))
-    return [line for line in lines if key_of(line.text, line.rule) not in ready.known][:MOST_NEW]
+def new_lines(content: Content, ready: Shipped) -> tuple[list[Line], list[Line]]:
+    """Lines of rules that the shipped weights were not learned from, and some of all lines that they were.
+
+    A new harmless line waits for ``make train``: learned on top, "it isn't that I can't pee" would silence "can't pee".
+    """
+    fresh, known = [], []
+    for line in lines_of(content, with_soon=True):
+        if key_of(line.text, line.rule) in ready.known:
+            known.append(line)
+        elif line.rule != HARMLESS:
+            fresh.append(line)
+    return fresh[:MOST_NEW], known[:: max(1, len(known) // ANCHORS)]
 
 
 def _weights(
-    ready: Shipped, classes: Sequence[str], fresh: Sequence[Line], encoder: SentenceModel, cache_dir: Path | None
+    ready: Shipped, classes: Sequence[str], lines: Sequence[Line], encoder: SentenceModel, cache_dir: Path | None
 ) -> Floats:
-    if not fresh:
-        return ready.weights
     digest = hashlib.sha256(SHIPPED.read_bytes() + Path(__file__).read_bytes())
-    digest.update("\n".join(f"{line.rule} {line.text}" for line in fresh).encode())
+    digest.update("\n".join(f"{line.rule} {line.text}" for line in lines).encode())
     path = cache_dir / f"meaning-{digest.hexdigest()[:16]}.npz" if cache_dir else None
     kept = load_arrays(path) if path else None
     if kept and "weights" in kept and kept["weights"].shape == (len(ready.weights), len(classes)):
         return kept["weights"].astype(np.float32)
-    weights = refine(ready.weights, classes, fresh, encoder.vectors([line.text for line in fresh]))
+    weights = refine(ready.weights, classes, lines, encoder.vectors([line.text for line in lines]))
     if path and cache_dir and save_arrays(path, {"weights": weights}):
         keep_newest(cache_dir, "meaning-*.npz", KEPT)
     return weights
 
 
-def refine(weights: Floats, classes: Sequence[str], fresh: Sequence[Line], vectors: Floats) -> Floats:
-    """``weights`` (vector and constant × ``classes``; new classes stand last) moved so that ``fresh``, whose vectors are
+def refine(weights: Floats, classes: Sequence[str], lines: Sequence[Line], vectors: Floats) -> Floats:
+    """``weights`` (vector and constant × ``classes``; new classes stand last) moved so that ``lines``, whose vectors are
     given, get the class of their rule."""
     added = np.zeros((len(weights), len(classes) - weights.shape[1]))
     added[-1] = UNKNOWN
     start = np.concatenate([weights.astype(np.float64), added], axis=1)
     rows = np.concatenate([vectors, np.ones((len(vectors), 1))], axis=1)
     picked = np.arange(len(rows))
-    own = np.array([classes.index(line.rule) for line in fresh])
+    own = np.array([classes.index(line.rule) for line in lines])
 
     def loss(flat: Doubles) -> tuple[float, Doubles]:
         moved = flat.reshape(start.shape)

@@ -1,6 +1,6 @@
 """Rules compiled: combinations of concepts, and where in a message they stand together."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from bot.content.red_flags import Rule, When
@@ -25,17 +25,24 @@ class Combination:
     span: int
     text: str
 
-    def matches(self, reading: Reading, found: Found) -> Iterator[Match]:
-        """Every way the concepts stand together, at most ``MOST_MATCHES``, nearest first for each sign."""
+    def matches(
+        self, reading: Reading, found: Found, is_absent: Callable[[Occurrence, Occurrence], bool]
+    ) -> Iterator[Match]:
+        """Every way the concepts stand together, at most ``MOST_MATCHES``, nearest first for each sign.
+
+        ``is_absent`` says of a company and a sign that the company is denied where it stands.
+        """
         count = 0
         for sign in found.get(self.concepts[0], ()):
-            if match := self._complete(reading, found, sign):
+            if match := self._complete(reading, found, sign, is_absent):
                 yield match
                 count += 1
                 if count >= MOST_MATCHES:
                     return
 
-    def _complete(self, reading: Reading, found: Found, sign: Occurrence) -> Match | None:
+    def _complete(
+        self, reading: Reading, found: Found, sign: Occurrence, is_absent: Callable[[Occurrence, Occurrence], bool]
+    ) -> Match | None:
         mask, start, end = sign.mask, sign.start, sign.end
         for concept in self.concepts[1:]:
             best: tuple[int, Occurrence] | None = None
@@ -43,7 +50,7 @@ class Combination:
                 if other.mask & mask:
                     continue
                 span = reading.places[max(end, other.end) - 1] - reading.places[min(start, other.start)]
-                if span <= self.span and (best is None or span < best[0]):
+                if span <= self.span and (best is None or span < best[0]) and not is_absent(other, sign):
                     best = span, other
             if best is None:
                 return None
@@ -61,7 +68,7 @@ class CompiledRule:
     order: int
     when: tuple[Combination, ...]
     ask_when: tuple[Combination, ...]
-    excuses: tuple[int, ...]
+    excuses: tuple[tuple[int, ...], ...]  # concepts of one excuse must all be met
     heeds: frozenset[str]
 
 
@@ -106,7 +113,7 @@ def compile_rule(rule: Rule, order: int, lexicon: Lexicon) -> CompiledRule:
         order,
         _combinations(rule.when, lexicon),
         _combinations(rule.ask_when, lexicon),
-        tuple(lexicon.number(name) for name in rule.unless),
+        tuple(tuple(lexicon.number(name.strip()) for name in text.split("+")) for text in rule.unless),
         frozenset(rule.heeds),
     )
 

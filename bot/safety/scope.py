@@ -19,11 +19,19 @@ NEAR_EXCUSE = 12  # places between a sign and what explains it away
 FAR_FROM_ANIMAL = 12  # places
 PAST_AND_OVER = 30  # places between a sign and the word that it is over
 REFUSED_WITHIN = 2  # words from a denial to the excuse it takes away
+STRANGER_BEFORE = 3  # words before a story: "the bloke on Casualty"
+SHORT_QUESTION = 5  # words: "short of breath? no"
+_CAUSED_BY = frozenset({"because", "by", "from", "with", "in", "on"})
+_NO_SUBJECT_AFTER = frozenset({"like", "on", "in", "off", "from", "with", "at", "under", "by", "into", "onto"})
 _PLURAL = frozenset({"they", "them", "themselves", "their"})
-_THIRD_PERSON = frozenset({"he", "she", "it", "they", "him", "them", "his", "her", "its", "their"})
+_ANYBODY_IN_A_STORY = frozenset({"girl", "boy", "lad", "lass", "kid", "child", "baby"})
+_STRANGERS = frozenset(
+    {"guy", "bloke", "chap", "woman", "man", "character", "actor", "hero", "fella", "girl", "boy", "lad", "kid"}
+)
+_THIRD_PERSON = frozenset({"he", "she", "it", "they", "him", "them", "his", "her", "its", "their", "himself", "herself", "itself"})
 CUES = (
-    "denials", "whole_denials", "not_denials", "settled", "openers", "supposed", "told", "past", "over", "now",
-    "animals", "idioms", "people",
+    "denials", "whole_denials", "not_denials", "settled", "openers", "supposed", "told", "fiction", "lasting", "past",
+    "over", "now", "animals", "idioms", "people",
 )  # fmt: skip
 
 
@@ -49,6 +57,7 @@ class ScopeWords:
         self.before_question = frozenset(scope.before_question)
         self.modals = frozenset(scope.modals)
         self.anyone = frozenset(scope.anyone)
+        self.answers_no = frozenset(scope.answers_no)
 
 
 class MessageScope:
@@ -64,7 +73,7 @@ class MessageScope:
         for occurrence in self._at("idioms"):
             self.idiom_mask |= occurrence.mask
 
-    def why_blocked(self, match: Match, heeds: Collection[str], excuses: Collection[int]) -> str:
+    def why_blocked(self, match: Match, heeds: Collection[str], excuses: Collection[tuple[int, ...]]) -> str:
         """Why ``match`` does not count, in words for people; empty where it does."""
         said = self._where_said(match)
         if "denied" in heeds and self._is_denied(match):
@@ -164,7 +173,55 @@ class MessageScope:
         for cue_mask, start, end in self._denials:
             if not cue_mask & match.mask and start <= sign.start < end:
                 return True
+        if self._is_answered_no(match):
+            return True
         return any(self._settles(settled, match) for settled in self._at("settled") if not settled.mask & match.mask)
+
+    def is_absent(self, company: Occurrence, sign: Occurrence) -> bool:
+        """Whether ``company`` is denied or fine where it stands, and so can't complete ``sign``, which stands elsewhere.
+
+        "He denies chest pain. The ache is from the cabinets." is no aching chest, nor are "chest is fine, ribs sore" and
+        "no chest pain, just a tight back".
+        """
+        reading = self._reading
+        if any(
+            start <= company.start < end
+            and (reading.sentences[company.start] != reading.sentences[sign.start] or self._is_closed(end, sign))
+            and not cue_mask & sign.mask
+            for cue_mask, start, end in self._denials
+        ):
+            return True
+        if self._is_contrasted(company):
+            return True
+        if self._clauses[company.start] == self._clauses[sign.start]:
+            return False
+        return any(
+            company.end <= settled.start <= company.end + 1 and not any(reading.breaks[company.end : settled.start + 1])
+            for settled in self._at("settled")
+        )
+
+    def _is_closed(self, end: int, sign: Occurrence) -> bool:
+        """Whether a denial that reaches up to ``end`` was over at a comma before ``sign``."""
+        return end <= sign.start and self._reading.breaks[end] != 0
+
+    def _is_contrasted(self, thing: Occurrence) -> bool:
+        """Whether ``thing`` is what it is not: "woken by the baby, not the back", "not because of my back"."""
+        words, start = self._reading.words, thing.start
+        if start and words[start - 1] in _CAUSED_BY:
+            start -= 1
+        return start > 1 and words[start - 1] == "not" and self._reading.breaks[start - 1] == COMMA
+
+    def _is_answered_no(self, match: Match) -> bool:
+        """Whether the writer asks and answers: "short of breath? no."."""
+        reading, sign = self._reading, match.sign
+        sentence = reading.sentences[sign.start]
+        if reading.asks[sentence : sentence + 1] != [True]:
+            return False
+        length = reading.sentences.count(sentence)
+        answer = next((i for i in range(sign.end, len(reading.words)) if reading.sentences[i] != sentence), None)
+        if answer is None or length > SHORT_QUESTION or reading.words[answer] not in self._is.answers_no:
+            return False
+        return answer + 1 == len(reading.words) or reading.breaks[answer + 1] >= COMMA
 
     def _settles(self, settled: Occurrence, match: Match) -> bool:
         """Whether the sign itself is fine ("numbness: none"), and not another one ("numb foot, strength is fine")."""
@@ -190,19 +247,27 @@ class MessageScope:
     def _is_animal(self, match: Match) -> bool:
         """Whether an animal or a thing that comes before the sign is the one that has it."""
         reading, sign = self._reading, match.sign
-        return any(
+        return not self._befell_me(sign) and any(
             animal.end <= sign.start
             and self._is_subject(animal)
             and reading.sentences[animal.start] == reading.sentences[sign.start]
             and reading.places[sign.start] - reading.places[animal.end - 1] <= FAR_FROM_ANIMAL
-            and not any(self._is_somebody(index) for index in range(animal.end, sign.end))
+            and not any(self._is_somebody(index) for index in range(animal.end, self._end_of_thought(sign)))
             for animal in self._at("animals")
         )
+
+    def _befell_me(self, sign: Occurrence) -> bool:
+        """Whether it happened to the writer: "the shelf collapsed on me"."""
+        return self._reading.owned[sign.end : sign.end + 1] == ["me"]
+
+    def _end_of_thought(self, sign: Occurrence) -> int:
+        """Where ``sign`` ends, without a last word behind a comma: "the mare can't stand, I …"."""
+        return sign.end - 1 if self._reading.breaks[sign.end - 1] and sign.end - 1 > sign.start else sign.end
 
     def _is_subject(self, thing: Occurrence) -> bool:
         """Whether ``thing`` begins its clause, nobody being named before it, and nothing is compared with it."""
         start = self._clauses[thing.start]
-        if thing.mask & self.idiom_mask or (thing.start and self._reading.words[thing.start - 1] == "like"):
+        if thing.mask & self.idiom_mask or (thing.start and self._reading.words[thing.start - 1] in _NO_SUBJECT_AFTER):
             return False
         return thing.start - start <= OPENS_WITHIN and self._named.isdisjoint(range(start, thing.start))
 
@@ -215,19 +280,39 @@ class MessageScope:
     def _is_told(self, match: Match) -> bool:
         """Whether the sign is news of others ("read about …", "a film in which …"), nobody of the writer's in it."""
         start = self._clauses[match.start]
-        return any(
+        return self._is_of_a_story(match) or any(
             start <= told.start <= match.end
             and self._clauses[told.start] < match.end
             and not told.mask & match.mask
-            and not any(told.end <= person < match.end for person in self._people)
-            for told in self._at("told")
+            and not any(told.end <= person < match.end and counts(person) for person in self._people)
+            for cue, counts in (("told", lambda _: True), ("fiction", self._is_real))
+            for told in self._at(cue)
         )
+
+    def _is_of_a_story(self, match: Match) -> bool:
+        """Whether a stranger in a story named earlier in the sentence has it: "watching a film, the guy can't …"."""
+        reading = self._reading
+        return any(
+            reading.sentences[story.start] == reading.sentences[match.end - 1]
+            and any(
+                reading.words[index] in _STRANGERS and not reading.owned[index]
+                for index in range(max(0, story.start - STRANGER_BEFORE), match.end)
+            )
+            and not any(story.end <= person < match.end and self._is_real(person) for person in self._people)
+            for cue in ("fiction", "told")
+            for story in self._at(cue)
+            if story.end <= match.start and not story.mask & match.mask
+        )
+
+    def _is_real(self, index: int) -> bool:
+        """Whether a person named in a story is one of the writer's own: "he" and "the girl" are people of the story."""
+        return self._is_somebody(index) and self._reading.words[index] not in _ANYBODY_IN_A_STORY
 
     def _is_supposed(self, match: Match) -> bool:
         reading = self._reading
         for cue in self._at("supposed"):
             is_reached = cue.start <= match.start < cue.end + LONGEST_SUPPOSITION
-            if not is_reached or cue.mask & match.sign.mask == cue.mask:
+            if not is_reached or any(reading.breaks[cue.start + 1 : cue.end]) or cue.mask & match.sign.mask == cue.mask:
                 continue
             between = range(cue.end, match.start + 1)
             if any(reading.breaks[i] >= COMMA or reading.words[i] in self._is.contrasts for i in between):
@@ -293,16 +378,25 @@ class MessageScope:
         until = next((i for i in range(after, len(clauses)) if clauses[i] >= after), len(clauses))
         current = [o for o in self._at("now") if not o.mask & (match.mask | settled)]
         is_over = any(abs(reading.places[o.start] - reading.places[match.start]) < PAST_AND_OVER for o in overs)
-        is_now = any(clause <= o.start < until for o in current)
+        is_now = any(clause <= o.start < until or reading.words[o.start] == "until" for o in current)
         return not is_now and (is_over or not any(reading.sentences[o.start] == sentence for o in current))
 
-    def _is_excused(self, match: Match, excuses: Collection[int]) -> bool:
+    def _is_excused(self, match: Match, excuses: Collection[tuple[int, ...]]) -> bool:
+        """Whether one of ``excuses`` is met near by; one of several concepts (a cause, and that it passed) needs all."""
+        excused = any(all(self._explains(concept, match) for concept in excuse) for excuse in excuses)
+        return excused and not self._is_lasting(match)
+
+    def _is_lasting(self, match: Match) -> bool:
+        """Whether the sign stayed when its cause was over: "numb after kneeling, and it never came back"."""
+        places = self._reading.places
+        return any(abs(places[o.start] - places[match.end - 1]) <= NEAR_EXCUSE for o in self._at("lasting"))
+
+    def _explains(self, concept: int, match: Match) -> bool:
         places = self._reading.places
         return any(
             excuse.mask & match.mask == excuse.mask
             or min(abs(places[excuse.start] - places[match.end - 1]), abs(places[match.start] - places[excuse.end - 1]))
             <= NEAR_EXCUSE
-            for concept in excuses
             for excuse in self._found.get(concept, ())
             if not self._is_refused(excuse) and not self._is_asked_for(excuse, match)
         )

@@ -97,7 +97,9 @@ class Screener:
 
     def traits(self, text: str) -> Traits:
         """What the second listener goes by in ``text``."""
-        reading = next(iter(_windows(read(text[:MOST_CHARACTERS], self._speller, self._fillers, self._same))))
+        reading = next(
+            iter(_windows(read(normalize(text[:MOST_CHARACTERS]), self._speller, self._fillers, self._same)))
+        )
         found = self._lexicon.find(reading)
         return traits(reading, found, MessageScope(self._scope_words, reading, found), self._lexicon)
 
@@ -251,7 +253,7 @@ class Screener:
         for combination, level in possible:
             if asked and level is Level.CHECK:
                 break
-            for match in combination.matches(reading, found):
+            for match in combination.matches(reading, found, scope.is_absent):
                 try:
                     reason = scope.why_blocked(match, rule.heeds, rule.excuses)
                 except Exception:

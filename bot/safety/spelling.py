@@ -4,8 +4,9 @@ Built for safety rather than beauty: a short word is never changed, a real Engli
 compares with the few hundred known words of about its length and first letter only, whatever a patient types.
 """
 
+import weakref
 from collections.abc import Collection, Iterable
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 
 from rapidfuzz import process
@@ -53,7 +54,8 @@ class Speller:
                     self._long_by_start.setdefault((word[0], len(word)), []).append(word)
                 if len(word) >= SHORTEST_WRONG_START:
                     self._by_tail.setdefault(word[1:], []).append(word)
-        self.read = lru_cache(maxsize=20_000)(self._read)
+        # A proxy, as a cache that holds its owner would keep the words of replaced rules for ever.
+        self.read = lru_cache(maxsize=20_000)(partial(Speller._read, weakref.proxy(self)))
 
     def _read(self, word: str) -> tuple[str, ...]:
         """``word`` as known words: itself, its correction, or its parts; ``(word,)`` where nothing is near."""

@@ -143,9 +143,15 @@ def _concepts(reading: Reading, found: Found, scope: MessageScope, lexicon: Lexi
             if other_place - place > NEAR:
                 break
             if other != number:
-                low, high = sorted((number, other))
-                pairs.add(_place(_mixed(_mixed(low, high), 3 if is_blocked or other_blocked else 4)))
+                pairs.add(_pair(number, other, is_blocked or other_blocked))
     return alone, pairs
+
+
+@lru_cache(maxsize=10_000)
+def _pair(number: int, other: int, is_blocked: bool) -> int:
+    """The place of two concepts that stand near each other; kept, because a message has hundreds."""
+    low, high = sorted((number, other))
+    return _place(_mixed(_mixed(low, high), 3 if is_blocked else 4))
 
 
 def _shape(reading: Reading) -> set[int]:

@@ -1,10 +1,11 @@
 """The child process that reads, builds and tests a content, so that nothing of it can harm the running bot.
 
-``python -m bot.staff.candidate``: one JSON request on standard input, one JSON verdict on standard output.
+``python -m bot.staff.candidate``: a JSON request a line on standard input, a JSON verdict a line on standard output,
+until the input ends. A request with no ``place`` has no answer: it says what to have at hand for the next one.
 """
 
 import json
-import os
+import resource
 import sys
 import time
 from collections import Counter
@@ -13,16 +14,15 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from bot.assistant import Assistant
 from bot.checking import problems
 from bot.content import Content, load
 from bot.errors import ContentError, Problem, Severity
 from bot.staff.comparing import Difference, differences, red_flag_lines, tests
-from bot.staff.remembering import Remembering, matching_key, rules_key
+from bot.staff.remembering import Remembering
 from bot.staff.snapshots import SnapshotError, Snapshots, Verdict
 from bot.staff.summary import is_medical, summary
 
-NICER = 5  # answering patients goes first
+MOST_SECONDS = 150  # of work for one edit; a busy machine may need minutes for it, which is no fault of the edit
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,27 @@ class Request:
         return json.dumps(asdict(self), ensure_ascii=False)
 
 
-def judge(request: Request) -> Verdict:
+class AtHand:
+    """The contents judged last with what is remembered of them: the next edit is one of them and a few lines."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, Remembering] = {}
+
+    def get(self, request: Request, snapshots: Snapshots) -> Remembering | None:
+        """What ``request`` is compared with; None if there is nothing of the kind."""
+        if request.base not in self._last:
+            content = _base(snapshots, request.base)
+            if content is None:
+                return None
+            self.put(Remembering(content, Path(request.cache_dir), second_stage=request.second_stage))
+        return self._last[request.base]
+
+    def put(self, remembering: Remembering) -> None:
+        version = remembering.assistant.version
+        self._last = {version: remembering} | {name: one for name, one in [*self._last.items()][:1] if name != version}
+
+
+def judge(request: Request, at_hand: AtHand | None = None) -> Verdict:
     """Checks the staged content against the one in force; keeps what was built if it may go live."""
     began = time.perf_counter()
     snapshots = Snapshots(Path(request.snapshots))
@@ -55,26 +75,29 @@ def judge(request: Request) -> Verdict:
         content = load(place / "files")
     except ContentError as error:
         return Verdict("", refused=error.problems, seconds=round(time.perf_counter() - began, 3))
-    checked = Remembering(content, Path(request.cache_dir), second_stage=request.second_stage)
+    at_hand = at_hand or AtHand()
+    base = at_hand.get(request, snapshots)
+    if base:
+        base.hold()
+    checked = Remembering(content, Path(request.cache_dir), second_stage=request.second_stage, like=base)
     checked.find_out(_messages(content), tests(content))
     found = problems(content, checked.assistant, now)
     errors = () if request.is_live else tuple(one for one in found if one.severity is Severity.ERROR)
+    screens_as, matches_as = checked.keys
     verdict = Verdict(
-        content.version, refused=errors, known=tuple(found),
-        screens_as=rules_key(content), matches_as=matching_key(content),
+        content.version, refused=errors, known=tuple(found), screens_as=screens_as, matches_as=matches_as
     )  # fmt: skip
-    base = _base(snapshots, request.base)
     if base:
+        old = base.assistant
         before = snapshots.verdict(request.base)
-        old = Remembering(base, Path(request.cache_dir), second_stage=request.second_stage).assistant
         known = before.known if before else problems(load(snapshots.files(request.base)), old, now)
         verdict = replace(
             verdict,
             refused=_new_ones(found, known, Severity.ERROR),
             remarks=_new_ones(found, known, Severity.WARNING),
-            summary=summary(base, content),
-            differences=_differences(old, checked.assistant, request, now),
-            is_medical=is_medical(base, content),
+            summary=summary(old.content, content),
+            differences=_differences(base, checked, request, now),
+            is_medical=is_medical(old.content, content),
         )
     verdict = replace(verdict, seconds=round(time.perf_counter() - began, 3))
     checked.keep(_messages(content))
@@ -82,17 +105,19 @@ def judge(request: Request) -> Verdict:
         checked.learn()
         # Missed messages are deleted after 30 days; a snapshot may live longer.
         kept = replace(verdict, differences=tuple(one for one in verdict.differences if one.source != "missed"))
-        snapshots.keep(place, content, kept, like=base)
+        snapshots.keep(place, content, kept, like=base.assistant.content if base else None)
+        at_hand.put(checked)
+    for one in filter(None, (checked, base)):
+        one.forget(request.missed)
     return verdict
 
 
-def _differences(old: Assistant, new: Assistant, request: Request, now: datetime) -> tuple[Difference, ...]:
+def _differences(old: Remembering, new: Remembering, request: Request, now: datetime) -> tuple[Difference, ...]:
     """None where nothing changed that decides which reply a message gets: only what the replies say."""
-    before, after = old.content, new.content
-    is_same = rules_key(before) == rules_key(after) and matching_key(before) == matching_key(after)
-    if is_same and before.entries.keys() == after.entries.keys():
+    before, after = old.assistant, new.assistant
+    if old.keys == new.keys and before.content.entries.keys() == after.content.entries.keys():
         return ()
-    return tuple(differences(old, new, request.missed, now))
+    return tuple(differences(before, after, request.missed, now))
 
 
 def _messages(content: Content) -> set[str]:
@@ -120,11 +145,24 @@ def _new_ones(found: Sequence[Problem], known: Sequence[Problem], severity: Seve
     return tuple(new)
 
 
+def _limit(seconds: int) -> None:
+    """The process ends when it has worked that long from now on."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds, hard))
+
+
 def main() -> None:
-    os.nice(NICER)
-    stored = json.loads(sys.stdin.buffer.read())
-    verdict = judge(Request(**{**stored, "missed": tuple(stored["missed"])}))
-    sys.stdout.write(json.dumps(verdict.to_json(), ensure_ascii=False))
+    at_hand = AtHand()
+    for line in sys.stdin.buffer:
+        stored = json.loads(line)
+        request = Request(**{**stored, "missed": tuple(stored["missed"])})
+        _limit(MOST_SECONDS)
+        if not request.place:
+            if base := at_hand.get(request, Snapshots(Path(request.snapshots))):
+                base.prepare()
+            continue
+        print(json.dumps(judge(request, at_hand).to_json(), ensure_ascii=False), flush=True)
 
 
 if __name__ == "__main__":

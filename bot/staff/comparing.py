@@ -19,6 +19,10 @@ class Shown:
     entries: tuple[str, ...] = ()
     alarm: str = ""
 
+    def is_like(self, other: Self) -> bool:
+        """Whether a patient is led to the same: the first button counts, the order of those behind it does not."""
+        return (self.what, self.entries[:1], self.alarm) == (other.what, other.entries[:1], other.alarm)
+
     def words(self, content: Content) -> str:
         """As staff read it."""
         names = " / ".join(f"“{entry.question}”" for one in self.entries if (entry := content.entry(one)))
@@ -79,7 +83,8 @@ def alarm(assistant: Assistant, utterance: str) -> str:
 def differences(old: Assistant, new: Assistant, missed: Iterable[str], now: datetime) -> Iterator[Difference]:
     """Known and recently missed messages that would now get another reply, those of red flags first.
 
-    Of a red flag's lines only the alarm counts: what is answered beside it is of no interest there.
+    Of a red flag's lines only the alarm counts: what is answered beside it is of no interest there. Of a known message,
+    whose own entry is shown in any case, the later buttons do not count: one new phrasing moves dozens of them.
     """
     if old.content.red_flags != new.content.red_flags:
         for line in sorted(red_flag_lines(old.content) | red_flag_lines(new.content)):
@@ -88,6 +93,6 @@ def differences(old: Assistant, new: Assistant, missed: Iterable[str], now: date
     recent = set(missed)
     for utterance in sorted(recent) + sorted((tests(old.content) | tests(new.content)) - recent):
         before, after = shown(old, utterance, now), shown(new, utterance, now)
-        if before != after:
-            source = "missed" if utterance in recent else "test"
+        source = "missed" if utterance in recent else "test"
+        if before != after and not (source == "test" and before.is_like(after)):
             yield Difference(utterance, before.words(old.content), after.words(new.content), source)

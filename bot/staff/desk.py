@@ -108,6 +108,7 @@ class Desk:
             return Said(toast=wording.NOT_STAFF.format(user=message.user)) if message.kind is Kind.BUTTON else Said(
                 wording.said(wording.NOT_STAFF.format(user=message.user or "you"))
             )  # fmt: skip
+        await self._reloader.expect()
         try:
             if message.kind is Kind.BUTTON:
                 return await self._tap(person, message)

@@ -37,6 +37,10 @@ class Memory(Generic[T]):
     def add(self, results: dict[str, T]) -> None:
         self._found.update(results)
 
+    def forget(self, messages: Collection[str]) -> None:
+        for message in messages:
+            self._found.pop(message, None)
+
     def keep(self, messages: Collection[str]) -> None:
         """Writes down the results of ``messages``; those of patients are not among them."""
         kept = {message: self._found[message] for message in messages if message in self._found}
@@ -44,6 +48,7 @@ class Memory(Generic[T]):
             self._file.touch()
         else:
             replace_file(self._file, pickle.dumps(kept, protocol=5))
+            self._kept = frozenset(kept)
         files = sorted(self._file.parent.glob(f"{self._kind}-*.results"), key=lambda file: -file.stat().st_mtime)
         for old in files[KEPT:]:
             old.unlink(missing_ok=True)

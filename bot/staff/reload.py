@@ -5,7 +5,7 @@ import contextlib
 import gc
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -52,9 +52,10 @@ def starting_content(faq_dir: Path, snapshots: Snapshots) -> Content:
     Raises ContentError when there is neither.
     """
     try:
-        return snapshots.content(snapshots.current()[0])
+        content = snapshots.content(snapshots.current()[0])
     except (SnapshotError, ContentError):
-        return load(faq_dir)
+        content = load(faq_dir)
+    return replace(content, documents={})  # lines of the files are for checks, which a child makes
 
 
 class Reloader:
@@ -118,6 +119,7 @@ class Reloader:
         # Content is hundreds of thousands of objects. Whoever looks through them for cycles, as Python does of its own
         # accord while others are loaded, keeps answers waiting for 20 ms and more.
         gc.freeze()
+        self._checker.stays = True
         watcher = asyncio.create_task(self._watch())
         try:
             while True:
@@ -129,6 +131,12 @@ class Reloader:
                 self._asked.clear()
         finally:
             watcher.cancel()
+            self._checker.stays = False
+            await self._checker.close()
+
+    async def expect(self) -> None:
+        """Somebody is about to edit: what a check needs at hand is got ready meanwhile."""
+        await self._checker.prepare(self._base())
 
     async def _watch(self) -> None:
         from watchfiles import awatch
@@ -139,6 +147,7 @@ class Reloader:
                     self.folder.path, debounce=200, step=50, recursive=True, watch_filter=_is_content
                 ):
                     self._asked.set()
+                    await self.expect()
             except Exception as error:  # the folder was replaced; until it can be watched again we look by ourselves
                 log().warning("the FAQ folder can't be watched; looking every few seconds", error=describe(error))
             await asyncio.sleep(LOOK_SECONDS)

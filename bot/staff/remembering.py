@@ -55,24 +55,31 @@ def _unpacked(packed: _Traits) -> Traits:
 
 
 class RememberingScreener:
-    """Stands in for the screener of one set of rules; compiles them only when it meets a new message."""
+    """Stands in for the screener of one set of rules; compiles them only when it meets a new message.
 
-    def __init__(self, content: Content, folder: Path) -> None:
+    ``like``: another, whose rules and results are taken over where they are the same.
+    """
+
+    def __init__(self, content: Content, folder: Path, like: "RememberingScreener | None" = None) -> None:
         self._content = content
         self._folder = folder
+        self.key = fingerprint_of_listening(content, lines_of(content))
+        self._hearing_key = hearing_key(content)
+        if like and like._hearing_key == self._hearing_key:
+            self.__dict__ |= {name: part for name, part in like.__dict__.items() if name in _HEARS}
 
     @cached_property
     def _screened(self) -> Memory[_Screened]:
         weights = hashlib.sha256(pickle.dumps(self._listener, protocol=5)).hexdigest()[:16]
-        return Memory(self._folder, "screened", f"{hearing_key(self._content)}-{weights}")
+        return Memory(self._folder, "screened", f"{self._hearing_key}-{weights}")
 
     @cached_property
     def _hearings(self) -> Memory[_Hearing]:
-        return Memory(self._folder, "heard", hearing_key(self._content))
+        return Memory(self._folder, "heard", self._hearing_key)
 
     @cached_property
     def _traits(self) -> Memory[_Traits]:
-        return Memory(self._folder, "traits", hearing_key(self._content))
+        return Memory(self._folder, "traits", self._hearing_key)
 
     @cached_property
     def _rules(self) -> Screener:
@@ -143,6 +150,14 @@ class RememberingScreener:
     def _packed(self, lines: Sequence[str]) -> dict[str, _Traits]:
         return {line: _packed(self._rules.traits(line)) for line in lines}
 
+    def prepare(self) -> None:
+        """Has at hand what the next edit will need."""
+        _ = self._screened, self._hearings, self._traits, self._rules
+
+    def forget(self, messages: Collection[str]) -> None:
+        for memory in (self._screened, self._hearings):
+            memory.forget(messages)
+
     def add(self, results: dict[str, _Screened]) -> None:
         """Takes over what another process found out; it has kept what it learned."""
         self._screened.add(results)
@@ -160,11 +175,16 @@ class RememberingMatcher:
 
     has_second_stage = False
 
-    def __init__(self, content: Content, folder: Path, *, second_stage: bool) -> None:
+    def __init__(
+        self, content: Content, folder: Path, like: "RememberingMatcher | None" = None, *, second_stage: bool
+    ) -> None:
+        if like and "_vectors" in like.__dict__:
+            self._vectors = like._vectors
         self._content = content
         self._folder = folder
         self._second_stage = second_stage
-        self._ranked: Memory[Ranking] = Memory(folder, "ranked", f"{matching_key(content)}-{int(second_stage)}")
+        self.key = fingerprint(content)
+        self._ranked: Memory[Ranking] = Memory(folder, "ranked", f"{self.key}-{int(second_stage)}")
 
     @cached_property
     def _vectors(self) -> Memory[Any]:
@@ -182,14 +202,36 @@ class RememberingMatcher:
         if "_vectors" in self.__dict__:
             self._vectors.keep(messages)
 
+    def prepare(self) -> None:
+        """Has at hand what the next edit will need."""
+        _ = self._vectors
+
+    def forget(self, messages: Collection[str]) -> None:
+        self._ranked.forget(messages)
+        if "_vectors" in self.__dict__:
+            self._vectors.forget(messages)
+
     @property
     def is_learned(self) -> bool:
-        return any(self._folder.glob(f"matcher-{matching_key(self._content)}*.npz"))
+        return any(self._folder.glob(f"matcher-{self.key}*.npz"))
 
     def learn(self) -> None:
         """Sees to it that what is learned is in the folder, where the running bot looks for it."""
         if not self.is_learned:
             _ = self._matcher
+
+    def find_out(self, messages: Collection[str]) -> None:
+        """Ranks ``messages`` on two cores, once what is to be learned for it is learned."""
+        new = [message for message in messages if message not in self._ranked]
+        if not new:
+            return
+        _ = self._matcher
+        rest = begin(lambda: self._rankings(new[::2]))
+        self._ranked.add(self._rankings(new[1::2]))
+        self._ranked.add(rest())
+
+    def _rankings(self, messages: Sequence[str]) -> dict[str, Ranking]:
+        return {message: self._matcher.rank(message) for message in messages}
 
     def rank(self, utterance: str) -> Ranking:
         return self._ranked.get(utterance, lambda: self._matcher.rank(utterance))
@@ -206,11 +248,6 @@ class _RememberingSentences:
         return np.stack([self._memory.get(text, lambda text=text: self._model.vectors([text])[0]) for text in texts])  # type: ignore[misc]
 
 
-def rules_key(content: Content) -> str:
-    """Changes with the red flags, the lines that screening learns from, or its code."""
-    return fingerprint_of_listening(content, lines_of(content))
-
-
 def hearing_key(content: Content) -> str:
     """Changes with what rules hear in a message: neither with lines to learn from nor with what a card says."""
     red_flags = content.red_flags
@@ -223,21 +260,21 @@ def hearing_key(content: Content) -> str:
     return digest.hexdigest()[:16]
 
 
+_HEARS = {"_hearings", "_traits", "_rules", "_levels"}
 _HEARD_BY = {"id", "level", "when", "ask_when", "unless", "heeds"}
 
 
-def matching_key(content: Content) -> str:
-    """Changes with anything that is learned from, or the code that learns."""
-    return fingerprint(content)
-
-
 class Remembering:
-    """An assistant for checks only, of ``content``; its parts find out what they do not remember."""
+    """An assistant for checks only, of ``content``; its parts find out what they do not remember, or ``like`` does."""
 
-    def __init__(self, content: Content, folder: Path, *, second_stage: bool) -> None:
+    def __init__(
+        self, content: Content, folder: Path, *, second_stage: bool, like: "Remembering | None" = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._screener = RememberingScreener(content, folder)
-        self._matcher = RememberingMatcher(content, folder, second_stage=second_stage)
+        self._folder = folder
+        before = (like._screener, like._matcher) if like else (None, None)
+        self._screener: RememberingScreener = RememberingScreener(content, folder, before[0])
+        self._matcher: RememberingMatcher = RememberingMatcher(content, folder, before[1], second_stage=second_stage)
         parts: Any = (self._screener, self._matcher)
         self.assistant = Assistant(content, *parts)
 
@@ -253,13 +290,33 @@ class Remembering:
             screen()
             return
         results = begin(screen)
-        for message in ranked:
-            self._matcher.rank(message)
+        self._matcher.find_out(ranked)
         self._screener.add(results())
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        """Alike for contents that screen, and match, every message alike."""
+        return self._screener.key, self._matcher.key
 
     def learn(self) -> None:
         """Sees to it that what is learned is in the folder, where the running bot looks for it."""
         self._matcher.learn()
+
+    def prepare(self) -> None:
+        """Has at hand what the next edit will need."""
+        self._screener.prepare()
+        self._matcher.prepare()
+
+    def hold(self) -> None:
+        """What answers now is not the first to go when old weights make room for those of edits that are only tried."""
+        for name, key in zip(("listener", "matcher"), self.keys, strict=True):
+            for file in self._folder.glob(f"{name}-{key}*.npz"):
+                file.touch()
+
+    def forget(self, messages: Collection[str]) -> None:
+        """Lets go of messages of patients."""
+        self._screener.forget(messages)
+        self._matcher.forget(messages)
 
     def keep(self, messages: Collection[str]) -> None:
         """Writes down what was found out of ``messages``."""

@@ -32,6 +32,7 @@ class Week:
     votes: Mapping[str, tuple[int, int]]
     alarms: Mapping[str, int]
     missed: int
+    near: Mapping[str, int]
     reviews: tuple[str, ...]
     names: Mapping[str, str]
 
@@ -56,6 +57,7 @@ def week_of(content: Content, counts: Counts, now: datetime, days: int = 7) -> W
         votes=counts.feedback,
         alarms=counts.alarms,
         missed=counts.missed,
+        near=counts.near,
         reviews=tuple(name for by, name in sorted(due) if by <= today + REVIEW_AHEAD),
         names={name: entry.question for name, entry in content.entries.items()},
     )
@@ -69,7 +71,10 @@ def lines(week: Week) -> list[str]:
     up, down = (sum(votes[side] for votes in week.votes.values()) for side in (0, 1))
     disliked = max(week.votes.items(), key=lambda one: one[1][1], default=("", (0, 0)))
     worst = f"; most 👎: {week.names.get(disliked[0], disliked[0])}" if disliked[1][1] else ""
+    nearest = sorted(week.near.items(), key=lambda one: -one[1])[:3]
+    near = ", ".join(f"{week.names.get(name, name)} ({n})" for name, n in nearest)
     write = f"{week.missed} missed questions wait (/missed)" if week.missed else "no missed question waits"
+    write += f"; nearest to: {near}" if near else ""
     reviews = ", ".join(week.reviews[:5]) + (" …" if len(week.reviews) > 5 else "") if week.reviews else "none"
     return [
         f"{week.first:%d %b} – {week.last:%d %b}: {total} messages, {parts}.",
@@ -92,6 +97,7 @@ def write_csv(week: Week, path: Path) -> None:
             rows.writerow(("not helpful", name, down))
         rows.writerows(("red flag", rule, n) for rule, n in sorted(week.alarms.items()))
         rows.writerow(("missed and waiting", "", week.missed))
+        rows.writerows(("missed, nearest to", name, n) for name, n in sorted(week.near.items()))
         rows.writerows(("review due", name, "") for name in week.reviews)
 
 
@@ -120,6 +126,9 @@ def draw(week: Week, path: Path) -> Path | None:
         for side in ("top", "right", "bottom"):
             below.spines[side].set_visible(False)
         below.set_xticks([])
+        if not shown:
+            below.set_axis_off()
+            below.set_title("No question was answered.", loc="left")
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=130)
     finally:

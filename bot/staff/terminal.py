@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bot.content import LANGUAGE, Content, load
-from bot.errors import BotError, ContentError
+from bot.errors import BotError, ContentError, StoreError
 from bot.staff import edits
 from bot.staff.checker import Checker
 from bot.staff.editing import Edit
@@ -16,6 +16,7 @@ from bot.staff.folder import Files, Folder, version_of
 from bot.staff.history import History
 from bot.staff.publishing import Published, Publisher, edited
 from bot.staff.snapshots import Snapshots, Verdict, state_folder
+from bot.store import missed
 
 MOST_TRIES = 5
 
@@ -32,11 +33,16 @@ class Terminal:
         self._version = ""
         self.publisher = Publisher(
             self.folder, self._snapshots, self.history, self._checker,
-            base=lambda: self._version, settle=self._settle, go_live=self._nothing, missed=self._no_missed,
+            base=lambda: self._version, settle=self._settle, go_live=self._nothing, missed=self._missed,
         )  # fmt: skip
+        self._database = database
 
-    async def _no_missed(self) -> Sequence[str]:
-        return ()
+    async def _missed(self) -> Sequence[str]:
+        """Recent questions that nobody could answer; none where the bot has not run, or its database can't be read."""
+        try:
+            return [one.utterance for one in missed(f"sqlite:///{self._database}")]
+        except StoreError:
+            return ()
 
     async def _nothing(self, _verdict: Verdict, _change: int) -> None:
         return
@@ -61,7 +67,7 @@ class Terminal:
             base = self._files_of(against or "HEAD")
             verdict = await self._checker.check(base, "", is_live=True)
             live = verdict.version if verdict.is_good else ""
-        return await self._checker.check(files, live)
+        return await self._checker.check(files, live, await self._missed())
 
     def _files_of(self, ref: str) -> Files:
         if Path(ref).is_dir():

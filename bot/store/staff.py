@@ -2,8 +2,9 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,12 +45,16 @@ class MissedRow:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What happened in a span of time. ``outcomes`` by outcome and entry; ``feedback`` 👍 and 👎 by entry."""
+    """What happened in a span of time. ``outcomes`` by outcome and entry; ``feedback`` 👍 and 👎 by entry.
+
+    ``missed`` questions wait for staff; ``near``: how many of them by the entry that came nearest.
+    """
 
     outcomes: Mapping[tuple[str, str], int]
     feedback: Mapping[str, tuple[int, int]]
     alarms: Mapping[str, int]
     missed: int
+    near: Mapping[str, int] = field(default_factory=dict)
 
 
 class StaffStore:
@@ -197,5 +202,7 @@ def read_counts(connection: Connection, since: float, until: float) -> Counts:
         votes.setdefault(entry, [0, 0])[0 if is_helpful else 1] += n
     raised = select(alarms.c.rule, func.count()).where(alarms.c.stored_at.between(since, until))
     rules = {rule: int(n) for rule, n in connection.execute(raised.group_by(alarms.c.rule))}
-    waiting = connection.execute(select(func.count()).where(missed.c.dealt_with_at.is_(None))).scalar_one()
-    return Counts(outcomes, {name: (up, down) for name, (up, down) in votes.items()}, rules, int(waiting))
+    guessed = connection.execute(select(missed.c.candidates).where(missed.c.dealt_with_at.is_(None))).scalars()
+    guesses = [json.loads(candidates) for candidates in guessed]
+    near = Counter(str(entries[0]) for entries in guesses if entries)
+    return Counts(outcomes, {name: (up, down) for name, (up, down) in votes.items()}, rules, len(guesses), near)
