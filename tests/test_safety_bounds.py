@@ -18,7 +18,7 @@ from bot.safety.screening import MOST_CHARACTERS
 MOST_WORK = 600_000  # lines of code for 4,096 characters; the worst known text (one sign that stands for 18 letters) takes 360,000
 MOST_GROWTH = 6  # times the work of a text for four times the text
 EXAMPLES = 15
-LONG_EXAMPLES = 600
+LONG_EXAMPLES = 300
 
 PIECES = (
     "a", "cantfeelmylegs", "leg numb ", "no numbness or ", "can i not ", "numb,leg,", "nmubness lgeg tinglign ", "numb\n", "🦵🩸",

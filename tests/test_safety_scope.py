@@ -13,8 +13,8 @@ from bot.safety import Screener
 
 SCOPE = Scope(
     fillers="the",
-    owners="my, his, their",
-    people="i, he, they, wife",
+    owners="my, his, their, me",
+    people="i, he, they, wife, girl",
     anyone="people, someone",
     subjects="i, he, it, they",
     joining="and, because",
@@ -29,9 +29,12 @@ SCOPE = Scope(
     modals="can",
     supposed="what if, if i lose, might, leg might",
     told="read about, heard",
+    fiction="in film",
+    lasting="stays",
+    answers_no="no, nope",
     past="years ago, had numb, previously",
     over="fine now, healed, gone numb",
-    now="now, today",
+    now="now, today, until morning",
     animals="dog",
     idioms="sick dog",
 )
@@ -45,22 +48,24 @@ CONCEPTS = {
         "might die",
         "previously dead",
         "healed wrong",
+        "cold skin i",
     ],
     "part": ["leg", "none leg"],
     "excuse": ["ice", "cushion", "no cushion", "is warm"],
 }
 
 
-def why(message: str, combination: str = "sign", heeds: Collection[str] = ALL_HEEDS) -> str:
+def why(message: str, combination: str = "sign", heeds: Collection[str] = ALL_HEEDS, unless: str = "excuse") -> str:
     """Why the first match of ``combination`` in ``message`` does not count; empty where one does."""
     rule = Rule(
         id="rule", level="soon", what="A sign.", source="1", line="See somebody.", when=When(message=(combination,)),
-        unless=("excuse",), heeds=tuple(heeds),
+        unless=(unless,), heeds=tuple(heeds),
     )  # fmt: skip
     screening = Screener(RedFlags(concepts=CONCEPTS, scope=SCOPE, rules=(rule,))).find_red_flag(message)
     assert not screening.is_degraded
-    assert screening.findings or screening.blocked, "the rule is not met at all"
-    return "" if screening.findings else screening.blocked[0].rpartition("(")[2].rstrip(")")
+    if screening.findings:
+        return ""
+    return screening.blocked[0].rpartition("(")[2].rstrip(")") if screening.blocked else "not met"
 
 
 def words(count: int) -> str:
@@ -186,6 +191,7 @@ def test_a_denial_reaches_no_further(message: str) -> None:
         ("numb leg, none", "sign + part", True),
         ("numb leg a b c none", "sign + part", True),
         ("numb leg a b c d none", "sign + part", False),
+        ("numb, leg. none", "sign + part", False),
         ("numb none leg", "sign + part", False),
         ("a. numb none. b", "sign", True),
         # of something else, or asked
@@ -204,6 +210,58 @@ def test_what_is_settled_is_the_sign_itself(message: str, combination: str, is_s
 
 
 @pytest.mark.parametrize(
+    ("message", "is_answered"),
+    [
+        ("numb? no", True),
+        ("numb? nope. a", True),
+        ("numb? no, a", True),
+        ("a. numb? no", True),
+        ("a b c d numb? no", True),
+        ("a b c d e numb? no", False),
+        ("numb? no a", False),
+        ("numb? a no", False),
+        ("numb. no", False),
+        ("a? numb. no", False),
+        ("numb?", False),
+    ],
+)
+def test_a_short_question_may_be_answered_no(message: str, is_answered: bool) -> None:
+    assert why(message, heeds=["denied"]) == ("denied" if is_answered else "")
+
+
+@pytest.mark.parametrize(
+    ("message", "is_met"),
+    [
+        ("numb leg", True),
+        # denied
+        ("no leg. numb", False),
+        ("numb. no leg", False),
+        ("no leg, numb", False),
+        ("no leg but numb", True),
+        ("numb no leg", True),
+        ("no feeling leg", True),
+        ("numb a but no leg", True),
+        # what it is not
+        ("numb, not leg", False),
+        ("numb, not from leg", False),
+        ("numb not leg", True),
+        ("numb, not a leg", True),
+        ("numb, a not from leg", True),
+        ("numb, from leg", True),
+        # fine
+        ("leg none, numb", False),
+        ("leg a none, numb", False),
+        ("numb, leg none", False),
+        ("leg a b none, numb", True),
+        ("leg, none, numb", True),
+        ("leg none numb", True),
+    ],
+)
+def test_a_company_that_is_denied_or_fine_completes_no_sign(message: str, is_met: bool) -> None:
+    assert why(message, "sign + part", ()) == ("" if is_met else "not met")
+
+
+@pytest.mark.parametrize(
     "message",
     [
         "dog numb",
@@ -219,6 +277,8 @@ def test_what_is_settled_is_the_sign_itself(message: str, combination: str, is_s
         "numb skin, dog, a numb",
         "a a. dog numb",
         "a b c, dog numb",
+        "dog cold skin, i",
+        "dog numb a",
     ],
 )
 def test_an_animal_that_opens_its_clause_has_the_sign(message: str) -> None:
@@ -236,6 +296,9 @@ def test_an_animal_that_opens_its_clause_has_the_sign(message: str) -> None:
         "sick dog numb, sick dog",
         "like dog numb",
         "a like dog numb",
+        "a on dog numb",
+        "dog cold skin i",
+        "dog numb me a",
         "dog. numb",
         "dog i numb",
         "dog wife numb",
@@ -276,6 +339,35 @@ def test_news_of_others_is_told(message: str, is_told: bool) -> None:
     assert why(message, heeds=["told"]) == ("told of others" if is_told else "")
 
 
+@pytest.mark.parametrize(
+    ("message", "is_told"),
+    [
+        ("in film he numb", True),
+        ("in film girl numb", True),
+        ("in film wife numb", False),
+        ("in film i numb", False),
+        ("in film my numb", False),
+        ("read about he numb", False),
+        # a stranger in it
+        ("in film, guy numb", True),
+        ("in film, guy he numb", True),
+        ("read about, guy numb", True),
+        ("guy in film, numb", True),
+        ("guy a b in film, numb", True),
+        ("guy a b c in film, numb", False),
+        ("a b in film, numb guy", False),
+        ("in film, a numb", False),
+        ("in film, my guy numb", False),
+        ("in film, guy wife numb", False),
+        ("in film. guy numb", False),
+        ("guy numb in film, a", True),
+        ("guy numb a in film", False),
+    ],
+)
+def test_people_of_a_story_are_not_the_writers(message: str, is_told: bool) -> None:
+    assert why(message, heeds=["told"]) == ("told of others" if is_told else "")
+
+
 def test_a_person_of_the_writer_between_the_words_of_a_sign_is_heard() -> None:
     assert why("read about numb i leg", "sign + part", ["told"]) == ""
 
@@ -295,7 +387,7 @@ def test_a_person_of_the_writer_between_the_words_of_a_sign_is_heard() -> None:
         ("what if. numb", False),
         ("what if a but numb", False),
         ("what if but numb", False),
-        ("what, if numb", True),
+        ("what, if numb", False),
         ("numb what if", False),
         ("numb a what if", False),
         ("numb might", False),
@@ -400,6 +492,7 @@ def far(count: int) -> str:
         ("numb today years ago", False),
         ("years ago a, now numb", False),
         ("years ago numb, now a", False),
+        ("years ago numb, a until morning, healed", False),
         ("years ago numb. now a", True),
         ("now. years ago numb", True),
         # over
@@ -497,6 +590,26 @@ def test_an_excuse_within_the_match_stands_near_whatever_the_distance() -> None:
     message = f"numb {words(14)} ice {words(14)} leg"
     assert why(message, "sign + excuse + part", ()) == "explained by something harmless"
     assert why(message, "sign + part", ()) == ""
+
+
+def test_an_excuse_of_two_concepts_needs_both() -> None:
+    assert why("ice numb", heeds=(), unless="excuse + part") == ""
+    assert why("leg numb", heeds=(), unless="excuse + part") == ""
+    assert why("ice numb leg", heeds=(), unless="excuse + part") == "explained by something harmless"
+
+
+@pytest.mark.parametrize(
+    ("message", "is_excused"),
+    [
+        ("ice numb stays", False),
+        ("stays numb ice", False),
+        (f"ice numb {words(11)} stays", False),
+        (f"ice numb {words(12)} stays", True),
+        (f"stays {words(12)} numb ice", True),
+    ],
+)
+def test_what_stays_is_not_excused(message: str, is_excused: bool) -> None:
+    assert why(message, heeds=()) == ("explained by something harmless" if is_excused else "")
 
 
 def test_another_concept_excuses_nothing() -> None:
