@@ -28,7 +28,9 @@ _ANYBODY_IN_A_STORY = frozenset({"girl", "boy", "lad", "lass", "kid", "child", "
 _STRANGERS = frozenset(
     {"guy", "bloke", "chap", "woman", "man", "character", "actor", "hero", "fella", "girl", "boy", "lad", "kid"}
 )
-_THIRD_PERSON = frozenset({"he", "she", "it", "they", "him", "them", "his", "her", "its", "their", "himself", "herself", "itself"})
+_THIRD_PERSON = frozenset(
+    {"he", "she", "it", "they", "him", "them", "his", "her", "its", "their", "himself", "herself", "itself"}
+)
 CUES = (
     "denials", "whole_denials", "not_denials", "settled", "openers", "supposed", "told", "fiction", "lasting", "past",
     "over", "now", "animals", "idioms", "people",
