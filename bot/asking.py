@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.assistant import Assistant
 from bot.conversation import Conversation, Kind, Message, Outcome, Turn
-from bot.safety import Level
+from bot.safety import Finding, Level, Screening
 
 _KINDS = {
     Outcome.ANSWER: "answer",
@@ -26,7 +26,7 @@ def ask(assistant: Assistant, utterance: str, now: datetime) -> Turn:
 
 def as_json(turn: Turn) -> dict[str, Any]:
     """The fixed format: kind, entry, suggestions, level, rule, score (see ``ask --help``)."""
-    top = turn.screening.top if turn.screening else None
+    top = _named(turn.screening) if turn.screening else None
     return {
         "kind": _KINDS.get(turn.outcome, "fallback"),
         "entry": turn.entry or None,
@@ -35,6 +35,11 @@ def as_json(turn: Turn) -> dict[str, Any]:
         "rule": top.rule if top else None,
         "score": round(min(max(turn.score, 0.0), 1.0), 4),
     }
+
+
+def _named(screening: Screening) -> Finding | None:
+    """The finding that the line names: a level that is raised comes before a question that stands beside it."""
+    return next((finding for finding in screening.findings if finding.level is not Level.CHECK), screening.top)
 
 
 def explain(assistant: Assistant, utterance: str, now: datetime) -> Iterator[str]:

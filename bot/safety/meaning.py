@@ -30,11 +30,11 @@ PART_STEP = 25
 MOST_PARTS = 8
 _LEAST = 1e-6
 
-# How much meaning and words count in the sum (logits), and from where on it raises or asks. Fitted and chosen on rounds 7
-# to 12, whose writers neither listener had met (docs/rounds.md).
+# How much meaning and words count in the sum (logits), and from where on it raises or asks. Fitted on rounds 7 to 12, whose
+# writers neither listener had met; raised by one when ordinary questions of strangers were alarmed at (docs/rounds.md).
 CONSTANT, MEANING, WORDS = -1.0, 0.9, 0.4
 MOST_WORDS = 6.0  # logit
-RAISE_AT, ASK_AT = 0.0, -2.0
+RAISE_AT, ASK_AT = 1.0, -1.3
 # From this share of the alarm on it is an emergency: at doubt the higher level.
 EMERGENCY_SHARE = 0.35
 SOON_FROM = 0.6  # probability
