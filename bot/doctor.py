@@ -64,6 +64,7 @@ def report(settings: Settings) -> list[Finding]:
     content: list[Content] = []
     for look in (
         lambda: _content(settings, content),
+        lambda: _listening(settings),
         lambda: _store(settings),
         lambda: _backups(settings),
         lambda: _disk(settings.data_dir),
@@ -115,6 +116,21 @@ def _is_past(line: str, today: date) -> bool:
         return datetime.strptime(f"{day} {month} {year}", "%d %b %Y").date() < today
     except ValueError:
         return False
+
+
+def _listening(settings: Settings) -> Iterator[Finding]:
+    from bot.learning.sentences import find
+
+    if settings.matcher_second_stage == "off":
+        yield wrong(
+            "MATCHER_SECOND_STAGE=off: red flags in a stranger's words are heard far worse", "Take the setting out."
+        )
+    elif find() is None:
+        yield wrong(
+            "sentence vectors are not installed: red flags in a stranger's words are heard far worse", "make install"
+        )
+    else:
+        yield fine("sentence vectors are installed")
 
 
 def _store(settings: Settings) -> Iterator[Finding]:

@@ -41,6 +41,15 @@ async def test_a_bot_that_runs_well_is_fine(tmp_path: Path, assistant: Any) -> N
     assert told(found, "clock differs").state is State.FINE
 
 
+async def test_a_listener_that_is_switched_off_or_missing_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    off = await examined(tmp_path, matcher_second_stage="off")
+    assert told(off, "MATCHER_SECOND_STAGE=off").state is State.WRONG
+    monkeypatch.setattr("bot.learning.sentences.find", lambda: None)
+    assert told(await examined(tmp_path, matcher_second_stage="auto"), "not installed").state is State.WRONG
+
+
 async def test_a_refused_token_is_named_and_masked(tmp_path: Path) -> None:
     async with BotApi() as api:
         found = await examined(tmp_path, api, telegram_bot_token="999999:very-secret-token")
