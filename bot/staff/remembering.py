@@ -60,6 +60,8 @@ class RememberingScreener:
     ``like``: another, whose rules and results are taken over where they are the same.
     """
 
+    is_slow = False
+
     def __init__(self, content: Content, folder: Path, like: "RememberingScreener | None" = None) -> None:
         self._content = content
         self._folder = folder
@@ -100,6 +102,10 @@ class RememberingScreener:
     def traits(self, text: str) -> Traits:
         """As the screener's own; learning asks for those of every line."""
         return _unpacked(self._traits.get(text, lambda: _packed(self._rules.traits(text))))
+
+    def listen(self, _utterance: str, screening: Screening) -> Screening:
+        """A check goes by rules and words: they are what an edit changes."""
+        return screening
 
     def find_red_flag(self, utterance: str, _earlier: Sequence[Heard] = ()) -> Screening:
         """All that the check needs of a screening: no evidence, nothing that was heard before."""
