@@ -146,8 +146,9 @@ def check(
     ] = False,
 ) -> None:
     """List every problem of the FAQ content as file:line: message with its cure."""
-    from bot.checking import live_problems, problems
+    from bot.checking import live_problems
     from bot.checking.editor import hours_ahead
+    from bot.staff.candidate import checked_problems
 
     settings = _settings()
     try:
@@ -156,7 +157,8 @@ def check(
         for problem in error.problems:
             typer.echo(problem)
         _fail(f"{len(error.problems)} problem(s). The content can't be used as it is.")
-    found = problems(content, _assistant(settings, content), _now())
+    second_stage = settings.matcher_second_stage != "off"
+    found = checked_problems(content, settings.cache_dir, _now(), second_stage=second_stage)
     found += live_problems(content) if live else []
     for problem in found:
         typer.echo(problem)

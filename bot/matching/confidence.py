@@ -23,16 +23,18 @@ LEAST_SURE, MOST_SURE = 0.55, 0.70
 WITHOUT_EXAMPLES = 2 / 3
 # With a first entry less probable than this, buttons would mostly offend: "I don't know" is the honester reply.
 SUGGEST_FROM = 0.03
+# The first stage alone spreads its probability wider: the same share of held-out phrasings lies below this.
+SUGGEST_FROM_ALONE = 0.01
 # Small talk is taken as such only where it is likelier than everything else together.
 SMALL_TALK_FROM = 0.5
 _STEPS = 40
 
 
-def confidence(probability: float, answer_from: float) -> Confidence:
+def confidence(probability: float, answer_from: float, suggest_from: float = SUGGEST_FROM) -> Confidence:
     """What the probability (0..1) of the first entry allows, if answers begin at ``answer_from``."""
     if probability >= answer_from:
         return Confidence.HIGH
-    return Confidence.MEDIUM if probability >= SUGGEST_FROM else Confidence.LOW
+    return Confidence.MEDIUM if probability >= suggest_from else Confidence.LOW
 
 
 def answer_from(held_out: Floats, own: NDArray[np.int64], entries: int) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from bot.content import Content
 from bot.learning.sentences import SentenceModel, find
-from bot.matching.confidence import SMALL_TALK_FROM, confidence, softmax
+from bot.matching.confidence import SMALL_TALK_FROM, SUGGEST_FROM, SUGGEST_FROM_ALONE, confidence, softmax
 from bot.matching.examples import SMALL_TALK
 from bot.matching.features import Space, Vector
 from bot.matching.model import Model, weights
@@ -121,7 +121,8 @@ class Matcher:
             return Ranking(candidates, Confidence.LOW, small_talk=kind, none=none)
         if not candidates:
             return Ranking(none=none)
-        sure = confidence(candidates[0].score, least)
+        suggest_from = SUGGEST_FROM if self._sentences else SUGGEST_FROM_ALONE
+        sure = confidence(candidates[0].score, least, suggest_from)
         return Ranking(
             candidates=candidates,
             confidence=sure,

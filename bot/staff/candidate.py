@@ -120,6 +120,15 @@ def _differences(old: Remembering, new: Remembering, request: Request, now: date
     return tuple(differences(before, after, request.missed, now))
 
 
+def checked_problems(content: Content, cache_dir: Path, now: datetime, *, second_stage: bool) -> list[Problem]:
+    """The problems of ``content``, by what is remembered in ``cache_dir`` and what has to be found out."""
+    checked = Remembering(content, cache_dir, second_stage=second_stage)
+    checked.find_out(_messages(content), tests(content))
+    found = problems(content, checked.assistant, now)
+    checked.keep(_messages(content))
+    return found
+
+
 def _messages(content: Content) -> set[str]:
     return (tests(content) | red_flag_lines(content)).union(*(one.phrasings for one in content.entries.values()))
 
