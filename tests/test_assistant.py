@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 from fakes import NOON, BrokenMatcher, FakeMatcher, FakeScreener, command, small_talk, sure, tap, text, unsure
 
+from bot.asking import as_json
 from bot.assistant import Assistant
 from bot.conversation import BlockKind, Conversation, Escalated, Feedback, Forget, Kind, Message, Missed, Outcome, Turn
 from bot.matching import Candidate
-from bot.safety import Level
+from bot.safety import Finding, Level
 
 EMERGENCY = (Level.EMERGENCY, "bladder-bowel-control")
 URGENT = (Level.URGENT, "fever-with-pain")
@@ -33,6 +34,36 @@ def said(turn: Turn) -> str:
 def actions(turn: Turn) -> list[str]:
     assert turn.reply is not None
     return [button.action for row in turn.reply.buttons for button in row]
+
+
+class CloseScreener(FakeScreener):
+    """Hears an emergency only when it listens."""
+
+    def listen(self, utterance, screening):
+        found = (Finding(*EMERGENCY),) if "slipper" in utterance else ()
+        return replace(screening, findings=found or screening.findings)
+
+
+def test_what_is_heard_by_listening_brings_the_card_also_after_an_earlier_screening(content):
+    assistant = Assistant(content, CloseScreener(), FakeMatcher({"slipper": sure("ice")}))
+    message = text("my slipper comes off and I do not notice")
+    for screening in (None, assistant.screen(message, Conversation())):
+        turn = assistant.reply(message, Conversation(), screening)
+        assert (turn.outcome, turn.entry) == (Outcome.ESCALATION, "")
+
+
+def test_buttons_and_commands_are_not_listened_to(content):
+    assistant = Assistant(content, CloseScreener(), FakeMatcher())
+    for message in (tap("t:relief", "slipper"), command("topics", "slipper")):
+        assert assistant.reply(message, Conversation()).outcome is not Outcome.ESCALATION
+
+
+def test_the_line_of_ask_names_a_raised_level_before_a_question(made):
+    turn = made({"numb": CHECK, "weeks": SOON}, {"ice": sure("ice")}).reply(text("ice, numb for weeks"), Conversation())
+    assert [finding.level for finding in turn.screening.findings] == [Level.CHECK, Level.SOON]
+    assert as_json(turn)["level"] == "soon"
+    alone = made({"numb": CHECK}, {"ice": sure("ice")}).reply(text("ice, numb"), Conversation())
+    assert as_json(alone)["level"] == "check"
 
 
 def test_an_emergency_is_the_only_thing_said(made):

@@ -13,27 +13,32 @@ _SUFFICIENT = 1e-4
 _SMALLEST_STEP = 1e-6
 
 
-def fit(x: Floats, own: NDArray[np.int64], classes: int, penalty: float, steps: int) -> Floats:
+def fit(
+    x: Floats, own: NDArray[np.int64], classes: int, penalty: float, steps: int, start: Floats | None = None
+) -> Floats:
     """Weights (columns of ``x`` plus one for the constant × ``classes``) for rows ``x`` whose classes are ``own``.
 
-    ``penalty`` is the weight of half the squared norm against the summed loss; at most ``steps`` steps are made.
+    ``penalty`` is the weight of half the squared distance to ``start`` (weights of the same shape; else zero) against the
+    summed loss; at most ``steps`` steps are made.
     """
     rows = np.concatenate([x, np.ones((len(x), 1), np.float32)], axis=1)
     picked = np.arange(len(rows))
     shape = (rows.shape[1], classes)
+    base = np.zeros(shape) if start is None else start.astype(np.float64)
 
     def loss(flat: Doubles) -> tuple[float, Doubles]:
-        weights = flat.reshape(shape)
-        logits = rows @ weights.astype(np.float32)
+        moved = flat.reshape(shape)
+        logits = rows @ (base + moved).astype(np.float32)
         logits -= logits.max(axis=1, keepdims=True)
         powers = np.exp(logits)
         total = powers.sum(axis=1, keepdims=True)
-        value = float((np.log(total[:, 0]) - logits[picked, own]).sum()) + 0.5 * penalty * float((weights**2).sum())
+        value = float((np.log(total[:, 0]) - logits[picked, own]).sum()) + 0.5 * penalty * float((moved**2).sum())
         signal = powers / total
         signal[picked, own] -= 1
-        return value, ((rows.T @ signal) + penalty * weights).ravel()
+        return value, ((rows.T @ signal) + penalty * moved).ravel()
 
-    return minimize(loss, np.zeros(shape[0] * shape[1]), steps).reshape(shape).astype(np.float32)
+    found = minimize(loss, np.zeros(shape[0] * shape[1]), steps).reshape(shape)
+    return (base + found).astype(np.float32)
 
 
 def scores(x: Floats, weights: Floats) -> Floats:

@@ -21,7 +21,6 @@ from bot.safety.meaning import SHIPPED, Meaning, Shipped, key_of, levels_of, shi
 from bot.safety.screening import Screener
 
 Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
 
 # Weight of half the squared distance to the shipped weights against the summed loss of the new lines: one clear line
 # moves its own verdict and hardly another's.
@@ -95,23 +94,7 @@ def _weights(
 def refine(weights: Floats, classes: Sequence[str], lines: Sequence[Line], vectors: Floats) -> Floats:
     """``weights`` (vector and constant × ``classes``; new classes stand last) moved so that ``lines``, whose vectors are
     given, get the class of their rule."""
-    added = np.zeros((len(weights), len(classes) - weights.shape[1]))
+    added = np.zeros((len(weights), len(classes) - weights.shape[1]), np.float32)
     added[-1] = UNKNOWN
-    start = np.concatenate([weights.astype(np.float64), added], axis=1)
-    rows = np.concatenate([vectors, np.ones((len(vectors), 1))], axis=1)
-    picked = np.arange(len(rows))
     own = np.array([classes.index(line.rule) for line in lines])
-
-    def loss(flat: Doubles) -> tuple[float, Doubles]:
-        moved = flat.reshape(start.shape)
-        logits = rows @ (start + moved)
-        logits -= logits.max(axis=1, keepdims=True)
-        powers = np.exp(logits)
-        total = powers.sum(axis=1, keepdims=True)
-        value = float((np.log(total[:, 0]) - logits[picked, own]).sum()) + 0.5 * PENALTY * float((moved**2).sum())
-        signal = powers / total
-        signal[picked, own] -= 1
-        return value, ((rows.T @ signal) + PENALTY * moved).ravel()
-
-    moved = logistic.minimize(loss, np.zeros(start.size), STEPS).reshape(start.shape)
-    return (start + moved).astype(np.float32)
+    return logistic.fit(vectors, own, len(classes), PENALTY, STEPS, np.concatenate([weights, added], axis=1))
