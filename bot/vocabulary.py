@@ -3,12 +3,13 @@
 Used by matching and by screening. Nothing here knows about backs; what counts as known is given by the caller.
 """
 
+import threading
 import weakref
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache, partial
 
-import snowballstemmer
+import Stemmer
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
@@ -23,13 +24,21 @@ LONGEST_CORRECTED = 24
 # Both halves of a word typed without its space must be at least this long ("icepack" gives "ice pack").
 SHORTEST_HALF = 3
 
-_STEMMER = snowballstemmer.stemmer("english")
+
+class _Stemming(threading.local):
+    """A stemmer for each thread: one holds the word it is at."""
+
+    def __init__(self) -> None:
+        self.stemmer = Stemmer.Stemmer("english", 0)
+
+
+_STEMMING = _Stemming()
 
 
 @lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """Stem of one lower-case word (Porter 2): ``stretches``, ``stretching`` give ``stretch``. Any string is allowed."""
-    return str(_STEMMER.stemWord(word))
+    return str(_STEMMING.stemmer.stemWord(word))
 
 
 class Vocabulary:

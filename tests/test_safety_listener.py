@@ -118,9 +118,9 @@ def test_kept_weights_are_the_same_and_need_no_learning(content, alone, listener
 
 
 def broken_tables(listener: Listener) -> dict[str, Listener]:
-    nothing = np.full(WIDTH, np.nan, np.float16)
+    nothing = np.full_like(listener.alarm, np.nan)
     return {
-        "not a number": replace(listener, alarm=np.where(listener.rarity > 0, nothing, 0).astype(np.float16)),
+        "not a number": replace(listener, alarm=nothing),
         "another shape": replace(listener, by_rule=listener.by_rule[:, :-1]),
     }
 

@@ -1,10 +1,10 @@
 """Learns the second listener from the content's own lines. Slow (seconds), deterministic, apart from serving."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,9 @@ from bot.content import Content, RedFlags
 from bot.content.red_flags import HARMLESS
 from bot.learning import logistic
 from bot.learning.storing import keep_newest, load_arrays, save_arrays
-from bot.safety.listener import Listener, weighed
+from bot.safety.listener import Floats, Halves, Listener, found_in, weighed
 from bot.safety.screening import Screener
-from bot.safety.traits import BLOCKS, WIDTH, Traits
+from bot.safety.traits import BLOCKS, WIDTH, Places, Traits
 
 # Weight of half the squared norm against the summed loss of lines of weight 1; steps of the solver. More of either
 # gained nothing (cross-validation over writers).
@@ -115,75 +115,71 @@ def learn(
     heard: Sequence[Traits], lines: Sequence[Line], rules: tuple[str, ...], emergencies: NDArray[np.bool_]
 ) -> Listener:
     """A listener from the traits of ``lines``. ``emergencies`` says by rule whether it is one."""
-    rarity = _rarity(heard)
+    places, rarity = _rarity(heard)
     levels = dict(zip(rules, emergencies.tolist(), strict=True))
     is_alarm = np.array([line.rule in levels for line in lines])
     weight = np.array([line.weight for line in lines])
-    alarm, constant = _fit(heard, rarity, is_alarm, weight)
+    alarm, constant = _fit([weighed(one, places, rarity) for one in heard], len(places), is_alarm, weight)
     alarming = np.flatnonzero(is_alarm).tolist()
     is_emergency = np.array([levels[lines[at].rule] for at in alarming])
     chosen = [heard[at] for at in alarming]
     if is_emergency.all() or not is_emergency.any():
-        emergency, second = np.zeros(WIDTH), 30.0 if is_emergency.all() else -30.0
+        emergency, second = np.zeros(len(places)), 30.0 if is_emergency.all() else -30.0
     else:
-        emergency, second = _fit(chosen, rarity, is_emergency, weight[alarming])
-    slots, by_rule = _by_rule(chosen, [lines[at].rule for at in alarming], rules, rarity)
+        pairs = [weighed(one, places, rarity) for one in chosen]
+        emergency, second = _fit(pairs, len(places), is_emergency, weight[alarming])
+    slots, by_rule = _by_rule(chosen, [lines[at].rule for at in alarming], rules, places)
     return Listener(
-        rarity, alarm.astype(np.float16), emergency.astype(np.float16), (constant, second), slots, by_rule, rules,
+        places, rarity, alarm.astype(np.float16), emergency.astype(np.float16), (constant, second), slots, by_rule, rules,
         emergencies,
     )  # fmt: skip
 
 
-def _rarity(heard: Sequence[Traits]) -> NDArray[np.float16]:
-    """Inverse document frequency by place; 0 where a trait stands in too few lines to count."""
+def _rarity(heard: Sequence[Traits]) -> tuple[Places, Halves]:
+    """The places that stand in lines enough to count, ascending, and their inverse document frequency."""
     rarity = np.zeros(WIDTH, np.float16)
     for block, (_, fewest) in enumerate(BLOCKS.values()):
         seen = np.bincount(np.concatenate([one.blocks[block] for one in heard]), minlength=WIDTH)
         counts = seen >= fewest
         rarity[counts] = np.log((1 + len(heard)) / (1 + seen[counts])) + 1
-    return rarity
+    places = np.flatnonzero(rarity)
+    return places.astype(np.int32), rarity[places]
 
 
 def _fit(
-    heard: Sequence[Traits], rarity: NDArray[np.float16], is_so: NDArray[np.bool_], weight: Doubles
+    pairs: Sequence[tuple[NDArray[np.intp], Floats]], size: int, is_so: NDArray[np.bool_], weight: Doubles
 ) -> tuple[Doubles, float]:
-    """Logistic regression, both kinds weighing the same in all; weights by place and the constant."""
-    pairs = [weighed(one, rarity) for one in heard]
-    lengths = np.array([len(places) for places, _ in pairs])
-    flat = np.concatenate([places for places, _ in pairs])
+    """Logistic regression on lines given as columns (of ``size``) and values, both kinds weighing the same in all;
+    weights by column and the constant."""
+    row = np.repeat(np.arange(len(pairs)), [len(at) for at, _ in pairs])
+    columns = np.concatenate([at for at, _ in pairs])
     values = np.concatenate([values for _, values in pairs])
-    counts = values > 0
-    row = np.repeat(np.arange(len(heard)), lengths)[counts]
-    columns, at = np.unique(flat[counts], return_inverse=True)
-    values = values[counts]
-    share = weight * np.where(is_so, 0.5 / weight[is_so].sum(), 0.5 / weight[~is_so].sum()) * len(heard)
-    size, sign = len(columns), np.where(is_so, 1.0, -1.0)
+    share = weight * np.where(is_so, 0.5 / weight[is_so].sum(), 0.5 / weight[~is_so].sum()) * len(pairs)
+    sign = np.where(is_so, 1.0, -1.0)
 
     def loss(point: Doubles) -> tuple[float, Doubles]:
         weights = point[:size].astype(np.float32)
-        margin = sign * (np.bincount(row, values * weights[at], len(heard)) + point[size])
+        margin = sign * (np.bincount(row, values * weights[columns], len(pairs)) + point[size])
         signal = -sign * share / (1 + np.exp(np.clip(margin, -50, 50)))
         slope = np.empty(size + 1)
-        slope[:size] = np.bincount(at, values * signal.astype(np.float32)[row], size) + PENALTY * point[:size]
+        slope[:size] = np.bincount(columns, values * signal.astype(np.float32)[row], size) + PENALTY * point[:size]
         slope[size] = signal.sum()
         value = float(share @ np.logaddexp(0, -margin)) + 0.5 * PENALTY * float(point[:size] @ point[:size])
         return value, slope
 
     point = logistic.minimize(loss, np.zeros(size + 1), STEPS)
-    result = np.zeros(WIDTH)
-    result[columns] = point[:size]
-    return result, float(point[size])
+    return point[:size], float(point[size])
 
 
 def _by_rule(
-    heard: Sequence[Traits], own: Sequence[str], rules: tuple[str, ...], rarity: NDArray[np.float16]
-) -> tuple[NDArray[np.int32], NDArray[np.float16]]:
+    heard: Sequence[Traits], own: Sequence[str], rules: tuple[str, ...], places: Places
+) -> tuple[Places, Halves]:
     """By word and concept, how much more often it stands in lines of a rule than in lines of all rules (logarithm)."""
     number = {rule: at for at, rule in enumerate(rules)}
     known = [np.concatenate((one.blocks[0], one.blocks[2])) for one in heard]
     flat = np.concatenate(known)
     rule = np.repeat([number[name] for name in own], [len(one) for one in known])
-    counts = rarity[flat] > 0
+    _, counts = found_in(places, flat)
     slots, at = np.unique(flat[counts], return_inverse=True)
     seen = np.bincount(at * len(rules) + rule[counts], minlength=len(slots) * len(rules)).reshape(-1, len(rules))
     shares = (seen + SMOOTHING) / (seen.sum(axis=0) + SMOOTHING * len(slots))
@@ -200,40 +196,35 @@ def fingerprint(content: Content, lines: Sequence[Line]) -> str:
     return digest.hexdigest()[:16]
 
 
+TABLES = ("places", "rarity", "alarm", "emergency", "slots", "by_rule")
+
+
 def save(path: Path, listener: Listener) -> bool:
-    """Keeps ``listener`` in ``path``, only the places that were learned; False if that can't be written."""
-    places = np.flatnonzero(listener.rarity).astype(np.int32)
-    return save_arrays(
-        path,
-        {
-            "places": places,
-            "rarity": listener.rarity[places],
-            "alarm": listener.alarm[places],
-            "emergency": listener.emergency[places],
-            "constants": np.array(listener.constants),
-            "slots": listener.slots,
-            "by_rule": listener.by_rule,
-        },
-    )
+    """Keeps ``listener`` in ``path``; False if that can't be written."""
+    tables = {name: getattr(listener, name) for name in TABLES}
+    return save_arrays(path, {**tables, "constants": np.array(listener.constants)})
 
 
 def load(path: Path, rules: tuple[str, ...], emergencies: NDArray[np.bool_]) -> Listener | None:
     """The listener kept in ``path``, or None if there is none that can be read and fits ``rules``."""
     kept = load_arrays(path)
     try:
-        if kept is None or kept["by_rule"].shape != (len(kept["slots"]), len(rules)) or kept["constants"].shape != (2,):
+        if kept is None or not _fits(kept, len(rules)):
             return None
-        rarity, alarm, emergency = (_spread(kept["places"], kept[name]) for name in ("rarity", "alarm", "emergency"))
+        tables = {name: kept[name] for name in TABLES}
         first, second = kept["constants"].tolist()
-    except (KeyError, ValueError, IndexError):
+    except (KeyError, ValueError):
         return None
-    return Listener(rarity, alarm, emergency, (first, second), kept["slots"], kept["by_rule"], rules, emergencies)
+    return Listener(**tables, constants=(first, second), rules=rules, emergencies=emergencies)
 
 
-def _spread(places: NDArray[np.int32], values: NDArray[np.float16]) -> NDArray[np.float16]:
-    """A table of all places. ValueError for values that are no weights."""
-    if values.dtype != np.float16 or not np.isfinite(values).all():
-        raise ValueError("no weights")
-    table = np.zeros(WIDTH, np.float16)
-    table[places] = values
-    return table
+def _fits(kept: Mapping[str, NDArray[Any]], rules: int) -> bool:
+    """Whether kept tables are weights, one for each place, of so many rules."""
+    size = len(kept["places"])
+    one_each = [kept[name] for name in ("rarity", "alarm", "emergency")]
+    return (
+        size > 0
+        and all(table.shape == (size,) and table.dtype == np.float16 for table in one_each)
+        and all(np.isfinite(table).all() for table in one_each)
+        and kept["by_rule"].shape == (len(kept["slots"]), rules)
+    )

@@ -7,12 +7,11 @@ works without it. What it learns from is content (red-flags.yaml, overheard/, th
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.safety.traits import BLOCKS, Traits, place_of
+from bot.safety.traits import BLOCKS, Places, Traits, place_of
 
 # Logits from which it asks, raises, and raises where the rules would have asked; those from which of two levels it
 # takes the lower. Chosen after cross-validation over writers and kinds of FAQ lines; what is known of them: docs/rounds.md.
@@ -45,59 +44,68 @@ QUIET = Opinion("", 0.0, False, False)
 
 @dataclass(frozen=True, eq=False)
 class Listener:
-    """Learned weights, by place of a trait. A place with ``rarity`` 0 was never learned.
+    """Learned weights of the traits whose ``places`` (ascending) were learned.
 
     ``alarm`` says red flag or harmless, ``emergency`` says emergency or only urgent; ``constants`` belong to both.
-    ``by_rule`` (one row for each place in ``slots`` that it knows, plus an empty last one) tells the rules apart.
+    ``by_rule`` (one row for each place in ``slots``, ascending) tells the rules apart.
     """
 
+    places: Places
     rarity: Halves
     alarm: Halves
     emergency: Halves
     constants: tuple[float, float]
-    slots: NDArray[np.int32]
+    slots: Places
     by_rule: Halves
     rules: tuple[str, ...]
     emergencies: NDArray[np.bool_]
 
     def hear(self, heard: Traits, is_asking: bool = False) -> Opinion:
         """The opinion on a message of these traits; ``is_asking``: a rule has met a sign that is not clear."""
-        logit, places, values = self.alarm_logit(heard)
+        logit, at, values = self.alarm_logit(heard)
         asks = logit >= ASK_AT
         raises = logit >= (RAISE_CHECK_AT if is_asking else RAISE_AT)
         if not (asks or raises):
             return QUIET
-        rule = self.rule(heard, places, values)
+        rule = self.rule(heard, at, values)
         return Opinion(rule, certainty(logit), True, raises)
 
-    def alarm_logit(self, heard: Traits) -> tuple[float, NDArray[np.int32], Floats]:
-        """How sure that it is a red flag, as logit; with the places and values of the traits that count."""
-        places, values = weighed(heard, self.rarity)
-        return float(values @ self.alarm[places].astype(np.float32)) + self.constants[0], places, values
+    def alarm_logit(self, heard: Traits) -> tuple[float, NDArray[np.intp], Floats]:
+        """How sure that it is a red flag, as logit; with the rows and values of the traits that count."""
+        at, values = weighed(heard, self.places, self.rarity)
+        return float(values @ self.alarm[at].astype(np.float32)) + self.constants[0], at, values
 
     def telling(self, words: Sequence[str]) -> list[str]:
         """The ``MOST_TELLING`` words that speak most for a red flag, for people."""
-        speaks = {word: float(self.alarm[place_of(word)] * self.rarity[place_of(word)]) for word in words}
-        return sorted((word for word in speaks if speaks[word] > 0), key=lambda word: -speaks[word])[:MOST_TELLING]
+        at, is_known = found_in(self.places, np.array([place_of(word) for word in words], np.int32))
+        speaks = np.where(is_known, self.alarm[at].astype(np.float32) * self.rarity[at], 0)
+        by_word = dict(zip(words, speaks.tolist(), strict=True))
+        return sorted((word for word in by_word if by_word[word] > 0), key=lambda word: -by_word[word])[:MOST_TELLING]
 
-    def rule(self, heard: Traits, places: NDArray[np.int32], values: Floats) -> str:
+    def rule(self, heard: Traits, rows: NDArray[np.intp], values: Floats) -> str:
         """The likeliest rule of the likelier level; at doubt the higher level."""
-        is_urgent = float(values @ self.emergency[places].astype(np.float32)) + self.constants[1] < URGENT_BELOW
-        known = np.concatenate((heard.blocks[0], heard.blocks[2]))
-        at = np.minimum(np.searchsorted(self.slots, known), len(self.slots) - 1)
-        likely = self.by_rule[at[self.slots[at] == known]].astype(np.float32).sum(axis=0)
+        is_urgent = float(values @ self.emergency[rows].astype(np.float32)) + self.constants[1] < URGENT_BELOW
+        at, is_known = found_in(self.slots, np.concatenate((heard.blocks[0], heard.blocks[2])))
+        likely = self.by_rule[at[is_known]].astype(np.float32).sum(axis=0)
         fits = self.emergencies != is_urgent
         return self.rules[int(np.where(fits if fits.any() else True, likely, -np.inf).argmax())]
 
 
-def weighed(heard: Traits, rarity: NDArray[Any]) -> tuple[NDArray[np.int32], Floats]:
-    """The places that count and their values: each block by rarity (idf), of the block's own length."""
-    places = np.concatenate(heard.blocks)
-    block = np.repeat(_BLOCKS, [len(one) for one in heard.blocks])
-    value = rarity[places].astype(np.float32)
+def weighed(heard: Traits, places: Places, rarity: Halves) -> tuple[NDArray[np.intp], Floats]:
+    """Which of ``places`` a message has, by number, and their values: each block by rarity (idf), of its own length."""
+    at, is_known = found_in(places, np.concatenate(heard.blocks))
+    at = at[is_known]
+    block = np.repeat(_BLOCKS, [len(one) for one in heard.blocks])[is_known]
+    value = rarity[at].astype(np.float32)
     length = np.bincount(block, value * value, len(_BLOCKS))
     share = _WEIGHTS / np.sqrt(np.maximum(length, _TINY))
-    return places, value * share.astype(np.float32)[block]
+    return at, value * share.astype(np.float32)[block]
+
+
+def found_in(places: Places, asked: Places) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Where each of ``asked`` stands in ``places`` (ascending, not empty), and whether it is there at all."""
+    at = np.minimum(np.searchsorted(places, asked), len(places) - 1)
+    return at, places[at] == asked
 
 
 def certainty(logit: float) -> float:
