@@ -15,7 +15,7 @@ import typer
 from bot.errors import BotError, ContentError, Severity
 from bot.operating import add_operator_commands
 from bot.staff.commands import Place, add_commands
-from bot.startup import built_to_stay
+from bot.startup import built_to_stay, without_drawing
 
 if TYPE_CHECKING:
     from bot.assistant import Assistant, Overrides
@@ -76,10 +76,11 @@ def _assistant(settings: "Settings", content: "Content | None" = None) -> "Assis
 @app.command()
 def run() -> None:
     """Start the bot: Telegram with a token, else a chat page on 127.0.0.1."""
-    with built_to_stay():
-        from bot.service import run as serve
-
-    sys.exit(serve(_settings()))
+    with without_drawing():
+        with built_to_stay():
+            from bot.service import run as serve
+        code = serve(_settings())
+    sys.exit(code)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from bot.backup import Backups
 from bot.content import Content
 from bot.errors import StartError
 from bot.inbox import Inbox
+from bot.learning.apart import learned_apart
 from bot.logs import describe, log
 from bot.metrics import Metrics
 from bot.outbox import Outbox
@@ -24,7 +25,7 @@ from bot.settings import Settings
 from bot.staff.office import Office
 from bot.staff.people import staff_of
 from bot.staff.reload import starting_content
-from bot.staff.snapshots import Snapshots, state_folder
+from bot.staff.snapshots import Snapshots, code_version, state_folder
 from bot.startup import built_to_stay, replaced
 from bot.store import Store, database_path, open_store
 from bot.upkeep import Upkeep
@@ -66,7 +67,10 @@ def run(settings: Settings) -> int:
         return build(content, settings.cache_dir, settings.fact, second_stage=second_stage)
 
     with built_to_stay():
-        current = Current(make(starting_content(settings.faq_dir, snapshots)))
+        content = starting_content(settings.faq_dir, snapshots)
+        key = f"{content.version}-{code_version()}-{'both' if second_stage else 'one'}"
+        learned_apart(lambda: make(content), settings.cache_dir, key)
+        current = Current(make(content))
     taken = bind(settings.web_host, settings.web_port)
     with contextlib.closing(taken):
         store = open_store(settings.database_url)

@@ -35,7 +35,7 @@ class _Stemming(threading.local):
 _STEMMING = _Stemming()
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
     """Stem of one lower-case word (Porter 2): ``stretches``, ``stretching`` give ``stretch``. Any string is allowed."""
     return str(_STEMMING.stemmer.stemWord(word))
@@ -57,7 +57,7 @@ class Vocabulary:
                 self._by_length.setdefault(len(word), []).append(word)
         self._within: dict[tuple[int, int], list[str]] = {}
         # A proxy, as a cache that holds its owner would keep the words of replaced content for ever.
-        self.correct = lru_cache(maxsize=20_000)(partial(Vocabulary._correct, weakref.proxy(self)))
+        self.correct = lru_cache(maxsize=10_000)(partial(Vocabulary._correct, weakref.proxy(self)))
 
     def __contains__(self, word: object) -> bool:
         return word in self._count or word in self._real

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from types import SimpleNamespace
 from typing import Any
 
 from serving import FakeAssistant
@@ -18,7 +19,8 @@ def fake_build(*_: Any, **__: Any) -> Any:
 
 
 service.build = fake_build  # type: ignore[assignment]
-service.starting_content = lambda *_: None  # type: ignore[assignment, return-value]
+service.starting_content = lambda *_: SimpleNamespace(version="fake")  # type: ignore[assignment, return-value]
+service.learned_apart = lambda *_: None  # type: ignore[assignment]
 service.Service._make_office = lambda *_: None  # type: ignore[assignment, method-assign]
 
 

@@ -1,10 +1,13 @@
-"""What is built at the start is left out of garbage collection until it is replaced."""
+"""What a start makes: what stays is left out of garbage collection, learning leaves no memory behind, nothing draws."""
 
 import gc
+import os
+import sys
 
 import pytest
 
-from bot.startup import built_to_stay, replaced
+from bot.learning.apart import learned_apart
+from bot.startup import built_to_stay, replaced, without_drawing
 
 
 @pytest.fixture(autouse=True)
@@ -32,3 +35,36 @@ def test_what_was_replaced_may_be_collected():
         pass
     replaced()
     assert gc.get_freeze_count() == 0
+
+
+def learn(folder):
+    (folder / "weights").write_text(str(os.getpid()))
+
+
+def test_what_a_child_learned_is_kept_and_not_learned_again(tmp_path):
+    learned_apart(lambda: learn(tmp_path), tmp_path, "content-1")
+    first = (tmp_path / "weights").read_text()
+    assert int(first) != os.getpid()
+    learned_apart(lambda: learn(tmp_path), tmp_path, "content-1")
+    assert (tmp_path / "weights").read_text() == first
+    learned_apart(lambda: learn(tmp_path), tmp_path, "content-2")
+    assert (tmp_path / "weights").read_text() != first
+
+
+def test_a_child_that_fails_and_a_folder_that_cannot_be_made_stop_no_start(tmp_path):
+    learned_apart(lambda: 1 / 0, tmp_path, "content-1")
+    (tmp_path / "file").touch()
+    learned_apart(lambda: pytest.fail("learned"), tmp_path / "file", "content-1")
+
+
+def test_a_service_imports_nothing_that_draws(monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] in {"rich", "httpx"}]:
+        monkeypatch.delitem(sys.modules, name)
+    with without_drawing():
+        import httpx
+
+        assert not any(name.startswith("rich.") for name in sys.modules)
+    assert httpx.Client
+    import rich.text
+
+    assert rich.text.Text("drawn").plain == "drawn"

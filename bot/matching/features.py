@@ -115,7 +115,7 @@ class Space:
         for block in BLOCKS:
             self._at[block] = dict(zip(names[block], range(start, start + len(names[block])), strict=True))
             start += len(names[block])
-        self._letters_at = lru_cache(maxsize=20_000)(self._places_of_letters)
+        self._letters_at = lru_cache(maxsize=10_000)(self._places_of_letters)
 
     def __len__(self) -> int:
         return len(self.idf)

@@ -84,7 +84,7 @@ class Matcher:
         return self._space.read(self._reader.read(text))
 
     def _scores(self, vector: Vector) -> Floats:
-        scores: Floats = vector.value @ self.model.weights[vector.at] + self.model.bias
+        scores: Floats = vector.value @ self.model.weights[vector.at].astype(np.float32) + self.model.bias
         return scores
 
     def _first_chances(self, scores: Floats) -> Floats:

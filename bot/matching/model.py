@@ -21,7 +21,7 @@ from bot.matching.examples import Example, examples
 from bot.matching.features import BLOCKS, Names, Reader
 from bot.matching.learning import calibrating, folds, learn, own_labels
 from bot.matching.lesson import Lesson
-from bot.matching.rows import Floats
+from bot.matching.rows import Floats, Halves
 from bot.matching.second import PENALTY, STEPS, Second, held_out_scores
 from bot.matching.vectors import vectors_of
 from bot.vocabulary import Vocabulary
@@ -45,7 +45,7 @@ class Model:
     wordings: tuple[tuple[str, str], ...]
     features: Names
     idf: Floats
-    weights: Floats
+    weights: Halves
     bias: Floats
     sharpness: float
     answer_from: float
@@ -79,7 +79,7 @@ def build(content: Content, *, second_stage: bool = True, cache_dir: Path | None
         wordings=lesson.wordings,
         features=lesson.space.names,
         idf=lesson.space.idf,
-        weights=learned.weights,
+        weights=learned.weights.astype(np.float16),
         bias=learned.bias,
         sharpness=factor,
         answer_from=answer_from(softmax(np.float32(factor) * learned.held_out), own, entries),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bot.matching.features import Vector
 
 Floats = NDArray[np.float32]
+Halves = NDArray[np.float16]
 Ints = NDArray[np.int64]
 
 # A column in more than this share of the rows (and more than so many) is common, at most so many of them.

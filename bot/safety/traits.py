@@ -59,9 +59,11 @@ def _places(hashes: set[int]) -> Places:
     return np.array(sorted(hashes), np.int32)
 
 
-@lru_cache(maxsize=50_000)
-def _hash(name: str) -> int:
+def _crc(name: str) -> int:
     return zlib.crc32(name.encode("utf-8", "replace"))
+
+
+_hash = lru_cache(maxsize=10_000)(_crc)
 
 
 def _mixed(first: int, second: int) -> int:
@@ -72,7 +74,7 @@ def _place(number: int) -> int:
     return (number ^ (number >> 13)) & _MASK
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=10_000)
 def _stem_hash(word: str) -> int:
     return _hash("w " + stem(word))
 
@@ -98,18 +100,18 @@ def _words(reading: Reading) -> set[int]:
     return found
 
 
-@lru_cache(maxsize=20_000)
-def _pieces_of(word: str) -> tuple[int, ...]:
+@lru_cache(maxsize=10_000)
+def _pieces_of(word: str) -> Places:
     framed = f" {word} "
-    return tuple({_place(_hash("c" + framed[i : i + n])) for n in PIECES for i in range(len(framed) - n + 1)})
+    return _places({_place(_crc("c" + framed[i : i + n])) for n in PIECES for i in range(len(framed) - n + 1)})
 
 
 def _pieces(reading: Reading) -> Places:
-    found: set[int] = set()
-    for word in set(reading.words[:MOST_WORDS]):
-        if len(word) <= LONGEST_WORD:
-            found.update(_pieces_of(word))
-    return _places(found)
+    found = [_pieces_of(word) for word in set(reading.words[:MOST_WORDS]) if len(word) <= LONGEST_WORD]
+    if not found:
+        return _places(set())
+    together = np.sort(np.concatenate(found))
+    return together[np.diff(together, prepend=-1) > 0]
 
 
 def _concepts(reading: Reading, found: Found, scope: MessageScope, lexicon: Lexicon) -> tuple[set[int], set[int]]:
