@@ -32,7 +32,7 @@ from bot.learning.sentences import HEADS, LAYERS, WIDTH, find, read_tensors  # n
 from bot.learning.storing import pack, save_arrays  # noqa: E402
 from bot.learning.wordpiece import WordPieces  # noqa: E402
 from bot.safety.learning import Line, lines_of  # noqa: E402
-from bot.safety.meaning import SHIPPED, key_of  # noqa: E402
+from bot.safety.meaning import SHIPPED, key_of, parts  # noqa: E402
 
 RANK = 32
 EPOCHS = 3
@@ -44,7 +44,7 @@ DECAY = 0.01
 DROPOUT = 0.1
 SMOOTHING = 0.03  # some labels are wrong
 SHARPNESS = 12.0  # a unit vector times this gives logits of a useful size
-MOST_PIECES = 64
+MOST_PIECES = 160  # of a long story, whose sign may stand at its end
 DENSE = (
     "attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense",
     "intermediate.dense", "output.dense",
@@ -52,6 +52,7 @@ DENSE = (
 
 # How often a message is changed in a way that changes nothing. A sign is often buried in another question; thumbs slip.
 BURIED, FOLLOWED, SLIPPED, LOWERED, SHOUTED, UNPUNCTUATED, GREETED = 0.2, 0.1, 0.3, 0.15, 0.04, 0.12, 0.06
+PART = 0.5  # a stretch of a long harmless story, as serving hears it; where a sign stands in another nobody knows
 JOINTS = (". ", " ", ", ", " and also ", "\n")
 BEFORE = ("hi ", "hello, ", "Hi there. ", "good morning ", "hey ", "sorry to bother you but ", "quick q: ")
 AFTER = (" thanks", " pls help", " lol", "?", " please", "!!", " xx")
@@ -137,6 +138,8 @@ class Changes:
             other = chance.choice(self.questions if chance.random() < 0.7 else self.harmless)
             said, joint = (said, other), chance.choice(JOINTS)
             said = joint.join(said if chance.random() < 0.5 else said[::-1])
+        elif line.rule == HARMLESS and len(stretches := parts(said)) > 1 and chance.random() < PART:
+            said = chance.choice(stretches)
         elif line.rule == HARMLESS and chance.random() < FOLLOWED:
             said = said + chance.choice(JOINTS) + chance.choice(self.harmless)
         if chance.random() < SLIPPED:
@@ -252,7 +255,7 @@ def _batches(lines: Sequence[Line], changes: Changes) -> Iterator[list[tuple[str
 def _held_out(teacher: Teacher, lines: Sequence[Line], levels: dict[str, str]) -> None:
     """Prints what share of each level is heard at some thresholds of the probability of an alarm."""
     with torch.no_grad():
-        chances = [F.softmax(teacher.logits([line.text], 96)[0], 0).tolist() for line in lines]
+        chances = [F.softmax(teacher.logits([line.text])[0], 0).tolist() for line in lines]
     alarm = np.array(
         [
             sum(share for share, rule in zip(row, teacher.classes, strict=True) if levels.get(rule) in ("emergency", "urgent"))
