@@ -1,9 +1,13 @@
 """The start: what is loaded and built then stays for good, so the garbage collector need not go through it."""
 
+import ctypes
 import gc
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+_SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG, prctl(2)
 
 
 @contextmanager
@@ -35,6 +39,15 @@ def without_drawing() -> Iterator[None]:
     finally:
         for name in unwanted:
             del sys.modules[name]
+
+
+def end_with_parent() -> None:
+    """From now on this process is killed when the one that began it ends, however that ended (Linux; elsewhere nothing).
+
+    Else each restart after a crash would leave a check behind that works on for half a minute.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def replaced() -> None:

@@ -2,12 +2,20 @@
 
 import gc
 import os
+import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
+from bot.learning import apart
 from bot.learning.apart import learned_apart
+from bot.staff import beside, candidate
 from bot.startup import built_to_stay, replaced, without_drawing
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +76,29 @@ def test_a_service_imports_nothing_that_draws(monkeypatch):
     import rich.text
 
     assert rich.text.Text("drawn").plain == "drawn"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
+def test_a_child_ends_with_a_parent_that_was_killed():
+    parent = (
+        "import os, sys, time\n"
+        "from bot.startup import end_with_parent\n"
+        "child = os.fork()\n"
+        "if not child: end_with_parent(); print(os.getpid(), flush=True)\n"
+        "time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, cwd=ROOT) as running:
+        assert running.stdout
+        child = int(running.stdout.readline())
+        running.kill()
+    for _ in range(100):
+        if not Path(f"/proc/{child}").exists() or ") Z" in Path(f"/proc/{child}/stat").read_text():
+            return
+        time.sleep(0.05)
+    os.kill(child, signal.SIGKILL)
+    pytest.fail("the child lives on")
+
+
+def test_a_check_and_what_it_begins_end_with_the_service():
+    for module in (candidate.main, beside._send, apart._work):
+        assert "end_with_parent" in module.__code__.co_names

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bot.learning.storing import keep_newest
+from bot.startup import end_with_parent
 
 KEPT = 8
 
@@ -22,10 +23,15 @@ def learned_apart(work: Callable[[], object], cache_dir: Path, key: str) -> None
             return
         import multiprocessing
 
-        child = multiprocessing.get_context("fork").Process(target=work, daemon=True)
+        child = multiprocessing.get_context("fork").Process(target=_work, args=(work,), daemon=True)
         child.start()
         child.join()
         done.touch()
     except OSError:
         return
     keep_newest(cache_dir, "learned-*", KEPT)
+
+
+def _work(work: Callable[[], object]) -> None:
+    end_with_parent()
+    work()

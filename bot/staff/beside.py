@@ -5,6 +5,8 @@ import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from bot.startup import end_with_parent
+
 T = TypeVar("T")
 
 
@@ -29,4 +31,5 @@ def begin(work: Callable[[], T]) -> Callable[[], T]:
 
 
 def _send(there: Any, work: Callable[[], Any]) -> None:
+    end_with_parent()
     there.send(work())

@@ -21,6 +21,7 @@ from bot.staff.comparing import Difference, differences, red_flag_lines, tests
 from bot.staff.remembering import Remembering
 from bot.staff.snapshots import SnapshotError, Snapshots, Verdict
 from bot.staff.summary import is_medical, summary
+from bot.startup import end_with_parent
 
 MOST_SECONDS = 150  # of work for one edit; a busy machine may need minutes for it, which is no fault of the edit
 
@@ -162,6 +163,7 @@ def _limit(seconds: int) -> None:
 
 
 def main() -> None:
+    end_with_parent()
     at_hand = AtHand()
     for line in sys.stdin.buffer:
         stored = json.loads(line)
