@@ -68,18 +68,17 @@ class Rows:
     def gram(self) -> Floats:
         """All inner products of rows, ``len × len``."""
         product: Floats = self._dense @ self._dense.T
+        flat = product.reshape(-1)
         column, row, value = self._by_column
-        places, weights = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
         # Sorted by column, equal columns stand next to each other: compare at growing distance until none are equal.
         for shift in range(len(column)):
             same = np.flatnonzero(column[: len(column) - shift] == column[shift:])
             if not len(same):
                 break
             one, other, weight = row[same], row[same + shift], value[same] * value[same + shift]
-            places += [one * len(self) + other] + ([other * len(self) + one] if shift else [])
-            weights += [weight] * (2 if shift else 1)
-        flat = np.bincount(np.concatenate(places), np.concatenate(weights), minlength=product.size)
-        product += flat.reshape(product.shape).astype(np.float32)
+            np.add.at(flat, one * len(self) + other, weight)
+            if shift:
+                np.add.at(flat, other * len(self) + one, weight)
         return product
 
 
