@@ -1,16 +1,22 @@
 """The receptionist's morning, over real HTTP: the whole service, a staff chat, the FAQ folder beside it."""
 
 import asyncio
+import os
+import signal
 import time
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import aiohttp
+import watchfiles
 from botapi import BotApi
 from serving import settings_for
 from sqlalchemy import insert
 
 from bot.assistant import build
 from bot.service import Current, Service
+from bot.staff import office, reload
 from bot.staff.reload import starting_content
 from bot.staff.snapshots import Snapshots, state_folder
 from bot.store import open_store
@@ -110,3 +116,46 @@ async def test_a_morning_at_the_reception(tmp_path):
         api.tap(STAFF, live, button(live, "Undo change 1"))
         await until(lambda: told("Live: change 2 by Anna"))
         assert (faq / "clinic.yaml").read_text() == text
+
+
+async def test_the_week_is_told_once_on_monday_at_eight(tmp_path, monkeypatch):
+    make_faq(tmp_path)
+    clock = [datetime(2026, 11, 30, 7, 59, tzinfo=ZoneInfo("Europe/London"))]  # a Monday
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return clock[0].astimezone(tz)
+
+    monkeypatch.setattr(office, "datetime", Clock)
+    monkeypatch.setattr(office, "REPORT_LOOK_SECONDS", 0.02)
+    async with BotApi() as api, serving(tmp_path, api):
+
+        def reports():
+            return [sent for sent in api.of(STAFF) if "30 Nov" in sent.text]
+
+        await asyncio.sleep(0.5)
+        assert not reports()
+        clock[0] += timedelta(minutes=2)
+        await until(reports)
+        clock[0] += timedelta(days=1)
+        await asyncio.sleep(0.5)
+        assert len(reports()) == 1
+
+
+async def test_sighup_takes_over_what_no_event_told_of(tmp_path, monkeypatch):
+    async def nothing(*_, **__):
+        await asyncio.Event().wait()
+        yield
+
+    monkeypatch.setattr(watchfiles, "awatch", nothing)
+    monkeypatch.setattr(reload, "LOOK_SECONDS", 3600)
+    faq = make_faq(tmp_path)
+    async with BotApi() as api, serving(tmp_path, api) as (service, _):
+        before = service._current.assistant.version
+        entry = faq / "en/entries/ice.yaml"
+        entry.write_text(entry.read_text().replace("a new spasm", "a fresh spasm"))
+        await asyncio.sleep(1)
+        assert service._current.assistant.version == before
+        os.kill(os.getpid(), signal.SIGHUP)
+        await until(lambda: service._current.assistant.version != before)
