@@ -57,12 +57,14 @@ def minimize(loss: Callable[[Doubles], tuple[float, Doubles]], start: Doubles, s
         if descent > -1e-9 * max(1.0, abs(value)):
             break
         step = 1.0 if moves else min(1.0, 1.0 / float(np.abs(slope).sum()))
-        while True:
+        moved = point + step * direction
+        new_value, new_slope = loss(moved)
+        while new_value > value + _SUFFICIENT * step * descent:
+            step *= 0.5
+            if step < _SMALLEST_STEP:  # what is left to gain is less than the rounding of the loss
+                return point
             moved = point + step * direction
             new_value, new_slope = loss(moved)
-            if new_value <= value + _SUFFICIENT * step * descent or step < _SMALLEST_STEP:
-                break
-            step *= 0.5
         change, bend = moved - point, new_slope - slope
         if (curvature := float(change @ bend)) > 1e-12:
             moves = [*moves[1 - _MEMORY :], (change, bend, curvature)]

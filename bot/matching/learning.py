@@ -101,7 +101,13 @@ def _inverse(matrix: Floats) -> Floats:
     across = corner @ matrix[:half, half:]
     rest = _inverse(matrix[half:, half:] - matrix[half:, :half] @ across)
     moved = across @ rest
-    return np.block([[corner + moved @ across.T, -moved], [-moved.T, rest]])
+    result = np.empty_like(matrix)
+    result[:half, :half] = moved @ across.T
+    result[:half, :half] += corner
+    np.negative(moved, out=result[:half, half:])
+    result[half:, :half] = result[:half, half:].T
+    result[half:, half:] = rest
+    return result
 
 
 def _stepwise(rows: Rows, targets: Floats, bias: Floats, own: Ints, is_not: Mask, is_left_out: Mask) -> Learned:
