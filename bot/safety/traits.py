@@ -111,7 +111,10 @@ def _pieces(reading: Reading) -> Places:
     if not found:
         return _places(set())
     together = np.sort(np.concatenate(found))
-    return together[np.diff(together, prepend=-1) > 0]
+    is_new = np.empty(len(together), np.bool_)
+    is_new[0] = True
+    np.not_equal(together[1:], together[:-1], out=is_new[1:])
+    return together[is_new]
 
 
 def _concepts(reading: Reading, found: Found, scope: MessageScope, lexicon: Lexicon) -> tuple[set[int], set[int]]:
