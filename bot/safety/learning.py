@@ -173,8 +173,9 @@ def _fit(
 
 def _by_rule(
     heard: Sequence[Traits], own: Sequence[str], rules: tuple[str, ...], places: Places
-) -> tuple[Places, Halves]:
-    """By word and concept, how much more often it stands in lines of a rule than in lines of all rules (logarithm)."""
+) -> tuple[Places, NDArray[np.int8]]:
+    """By word and concept, how much more often it stands in lines of a rule than in lines of all rules: the natural
+    logarithm in steps of 1/16, at most 8 either way."""
     number = {rule: at for at, rule in enumerate(rules)}
     known = [np.concatenate((one.blocks[0], one.blocks[2])) for one in heard]
     flat = np.concatenate(known)
@@ -183,7 +184,8 @@ def _by_rule(
     slots, at = np.unique(flat[counts], return_inverse=True)
     seen = np.bincount(at * len(rules) + rule[counts], minlength=len(slots) * len(rules)).reshape(-1, len(rules))
     shares = (seen + SMOOTHING) / (seen.sum(axis=0) + SMOOTHING * len(slots))
-    return slots.astype(np.int32), np.log(shares / shares.mean(axis=1, keepdims=True)).astype(np.float16)
+    telling = np.log(shares / shares.mean(axis=1, keepdims=True)) * 16
+    return slots.astype(np.int32), np.clip(np.round(telling), -127, 127).astype(np.int8)
 
 
 def fingerprint(content: Content, lines: Sequence[Line]) -> str:
@@ -227,4 +229,5 @@ def _fits(kept: Mapping[str, NDArray[Any]], rules: int) -> bool:
         and all(table.shape == (size,) and table.dtype == np.float16 for table in one_each)
         and all(np.isfinite(table).all() for table in one_each)
         and kept["by_rule"].shape == (len(kept["slots"]), rules)
+        and kept["by_rule"].dtype == np.int8
     )

@@ -47,7 +47,7 @@ class Listener:
     """Learned weights of the traits whose ``places`` (ascending) were learned.
 
     ``alarm`` says red flag or harmless, ``emergency`` says emergency or only urgent; ``constants`` belong to both.
-    ``by_rule`` (one row for each place in ``slots``, ascending) tells the rules apart.
+    ``by_rule`` (one row for each place in ``slots``, ascending; in 1/16) tells the rules apart.
     """
 
     places: Places
@@ -56,7 +56,7 @@ class Listener:
     emergency: Halves
     constants: tuple[float, float]
     slots: Places
-    by_rule: Halves
+    by_rule: NDArray[np.int8]
     rules: tuple[str, ...]
     emergencies: NDArray[np.bool_]
 
@@ -86,7 +86,7 @@ class Listener:
         """The likeliest rule of the likelier level; at doubt the higher level."""
         is_urgent = float(values @ self.emergency[rows].astype(np.float32)) + self.constants[1] < URGENT_BELOW
         at, is_known = found_in(self.slots, np.concatenate((heard.blocks[0], heard.blocks[2])))
-        likely = self.by_rule[at[is_known]].astype(np.float32).sum(axis=0)
+        likely = self.by_rule[at[is_known]].sum(axis=0, dtype=np.int32)
         fits = self.emergencies != is_urgent
         return self.rules[int(np.where(fits if fits.any() else True, likely, -np.inf).argmax())]
 
