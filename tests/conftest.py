@@ -1,6 +1,7 @@
 """What several test files share: the shipped content, loaded and built once."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,3 +35,11 @@ def assistant(content: "Content") -> "Assistant":
     from bot.assistant import build
 
     return build(content, WEIGHTS, second_stage=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_calm() -> Iterator[None]:
+    """What answers is checked at once: a test can't wait a minute for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bot.staff.reload.CALM_SECONDS", 0.0)
+        yield

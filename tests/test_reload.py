@@ -436,3 +436,36 @@ def test_edits_that_are_only_tried_do_not_push_out_what_answers(tmp_path, faq):
         place = snapshots.stage(tried)
         assert judge(Request(str(snapshots.folder), str(place), base, str(cache), now), at_hand).is_good
     assert kept.exists()
+
+
+async def test_an_edit_in_the_first_minute_is_compared_with_what_answered_at_the_start(tmp_path, faq, monkeypatch):
+    monkeypatch.setattr("bot.staff.reload.CALM_SECONDS", 3600.0)
+    bot = Bot(tmp_path, faq)
+    shutil.rmtree(bot.state / "snapshots")
+    told = []
+
+    async def tell(news):
+        told.append(news)
+
+    bot.reloader.tell = tell
+    task = asyncio.create_task(bot.reloader.run())
+    try:
+        await bot.until(lambda: bot.reloader._seen)
+        assert not bot.reloader._base()
+        entry = faq / "en/entries/ice.yaml"
+        entry.write_text(entry.read_text().replace("ease a new spasm", "ease a fresh spasm"))
+        await bot.until(lambda: told)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert told[0].verdict.is_good
+    assert any("ice" in line.lower() for line in told[0].verdict.summary)
+
+
+def test_an_edit_that_can_be_compared_with_nothing_may_be_medical(tmp_path, faq):
+    snapshots = Snapshots(tmp_path / "snapshots")
+    place = snapshots.stage(Folder(faq).read())
+    now = datetime(2026, 11, 27, tzinfo=UTC).isoformat()
+    assert judge(
+        Request(str(tmp_path / "snapshots"), str(place), "", str(tmp_path), now, second_stage=False)
+    ).is_medical

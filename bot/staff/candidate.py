@@ -100,6 +100,8 @@ def judge(request: Request, at_hand: AtHand | None = None) -> Verdict:
             differences=_differences(base, checked, request, now),
             is_medical=is_medical(old.content, content),
         )
+    elif not request.is_live:
+        verdict = replace(verdict, is_medical=True)  # nobody can say that it is not
     verdict = replace(verdict, seconds=round(time.perf_counter() - began, 3))
     checked.keep(_messages(content))
     if verdict.is_good:

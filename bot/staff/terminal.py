@@ -33,9 +33,12 @@ class Terminal:
         self._version = ""
         self.publisher = Publisher(
             self.folder, self._snapshots, self.history, self._checker,
-            base=lambda: self._version, settle=self._settle, go_live=self._nothing, missed=self._missed,
+            base=self._base, settle=self._settle, go_live=self._nothing, missed=self._missed,
         )  # fmt: skip
         self._database = database
+
+    async def _base(self) -> str:
+        return self._version
 
     async def _missed(self) -> Sequence[str]:
         """Recent questions that nobody could answer; none where the bot has not run, or its database can't be read."""
