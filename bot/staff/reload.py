@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import gc
+import pickle
 import sys
 import time
+import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -94,7 +96,7 @@ class Reloader:
         self._build = build
         self._asked = asyncio.Event()
         self._seen = ""
-        self._first: Files = {}
+        self._first = b""  # the files at a first start, packed: 4 MB that would be held for a minute
         self.overrides = Overrides()
 
     def current(self) -> Assistant:
@@ -134,7 +136,7 @@ class Reloader:
         watcher = asyncio.create_task(self._watch())
         try:
             if not self._base():
-                self._first = await asyncio.to_thread(self.folder.read)
+                self._first = await asyncio.to_thread(lambda: _packed(self.folder.read()))
             calm_from = time.monotonic() + CALM_SECONDS
             while True:
                 if time.monotonic() >= calm_from:
@@ -176,19 +178,22 @@ class Reloader:
         for files in (
             await asyncio.to_thread(self.folder.read),
             await asyncio.to_thread(self.snapshots.bytes, version),
-            self._first,
+            await asyncio.to_thread(_unpacked, self._first),
         ):
             if version_of(files) == version:
                 verdict = await self._checker.check(files, "", is_live=True)
                 if verdict.is_good and self.snapshots.current()[0] != version:
                     await asyncio.to_thread(self.snapshots.make_current, version, self._last_change())
-                self._first = {}
+                self._first = b""
                 return
 
     async def _look(self) -> None:
         try:
-            files = await self._settled()
-            version = version_of(files)
+            # Nearly always nothing has changed, and the files need not be held.
+            version = await asyncio.to_thread(lambda: version_of(self.folder.read()))
+            if version != self._holder().version:
+                files = await self._settled()
+                version = version_of(files)
             if version == self._holder().version:
                 self._is_well(version)
             elif version != self._seen:
@@ -292,6 +297,15 @@ class Reloader:
         self._is_well(verdict.version)
         gc.freeze()
         await asyncio.to_thread(self.snapshots.make_current, verdict.version, change)
+
+
+def _packed(files: Files) -> bytes:
+    return zlib.compress(pickle.dumps(dict(files)))
+
+
+def _unpacked(packed: bytes) -> Files:
+    files: Files = pickle.loads(zlib.decompress(packed)) if packed else {}
+    return files
 
 
 def _is_content(_change: object, path: str) -> bool:
