@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -61,6 +62,7 @@ def test_what_a_child_learned_is_kept_and_not_learned_again(tmp_path):
 
 def test_a_child_that_fails_and_a_folder_that_cannot_be_made_stop_no_start(tmp_path):
     learned_apart(lambda: 1 / 0, tmp_path, "content-1")
+    assert not list(tmp_path.glob("learned-*"))  # the next start tries again
     (tmp_path / "file").touch()
     learned_apart(lambda: pytest.fail("learned"), tmp_path / "file", "content-1")
 
@@ -99,6 +101,14 @@ def test_a_child_ends_with_a_parent_that_was_killed():
     pytest.fail("the child lives on")
 
 
-def test_a_check_and_what_it_begins_end_with_the_service():
-    for module in (candidate.main, beside._send, apart._work):
-        assert "end_with_parent" in module.__code__.co_names
+def test_a_check_and_what_is_begun_beside_end_with_the_service(monkeypatch):
+    called = []
+    for module in (candidate, beside, apart):
+        monkeypatch.setattr(module, "end_with_parent", lambda: called.append(1))
+    monkeypatch.setattr(beside.os, "cpu_count", lambda: 2)
+    assert beside.begin(lambda: list(called))() == [1]  # in the child, before its work
+    assert not called
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=[]))
+    candidate.main()
+    apart._work(lambda: called.append(2))
+    assert called == [1, 1, 2]

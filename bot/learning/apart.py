@@ -26,7 +26,8 @@ def learned_apart(work: Callable[[], object], cache_dir: Path, key: str) -> None
         child = multiprocessing.get_context("fork").Process(target=_work, args=(work,), daemon=True)
         child.start()
         child.join()
-        done.touch()
+        if child.exitcode == 0:
+            done.touch()
     except OSError:
         return
     keep_newest(cache_dir, "learned-*", KEPT)
@@ -34,4 +35,7 @@ def learned_apart(work: Callable[[], object], cache_dir: Path, key: str) -> None
 
 def _work(work: Callable[[], object]) -> None:
     end_with_parent()
-    work()
+    try:
+        work()
+    except Exception:  # the caller meets it again, and says it in one line
+        raise SystemExit(1) from None

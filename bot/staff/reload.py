@@ -96,7 +96,7 @@ class Reloader:
         self._build = build
         self._asked = asyncio.Event()
         self._seen = ""
-        self._first = b""  # the files at a first start, packed: 4 MB that would be held for a minute
+        self._first = b""  # the files at a first start, packed: 3 MB that would be held for a minute
         self.overrides = Overrides()
 
     def current(self) -> Assistant:
