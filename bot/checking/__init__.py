@@ -37,15 +37,21 @@ _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 
 def problems(content: Content, assistant: Assistant, now: datetime) -> list[Problem]:
     """Every problem of ``content`` in the order of files and lines; ``now`` decides which reviews are overdue."""
-    found = [
-        *_answers(content, now.date()),
-        *_phrasings(content),
+    return sorted([*problems_of_lines(content, now), *problems_in_use(content, assistant, now)])
+
+
+def problems_of_lines(content: Content, now: datetime) -> list[Problem]:
+    """Those that the lines show by themselves."""
+    return [*_answers(content, now.date()), *_phrasings(content), *remarks(content)]
+
+
+def problems_in_use(content: Content, assistant: Assistant, now: datetime) -> list[Problem]:
+    """Those that show when ``assistant`` answers what its content is tested with."""
+    return [
         *_swallowed(content, assistant),
         *_red_flag_lines(content, assistant),
         *_utterances(content, assistant, now),
-        *remarks(content),
     ]
-    return sorted(found)
 
 
 def live_problems(content: Content) -> list[Problem]:

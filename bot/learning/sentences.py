@@ -8,6 +8,7 @@ import importlib.util
 import json
 import mmap
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,12 @@ def find() -> Path | None:
     spec = importlib.util.find_spec(_PACKAGE)
     folder = Path(spec.origin).parent / "model" if spec and spec.origin else None
     return folder if folder and (folder / "model.safetensors").is_file() else None
+
+
+@lru_cache(maxsize=1)
+def shared(folder: Path) -> "SentenceModel":
+    """The untuned model of ``folder``, read once: a reload of content must not hold 45 MB a second time."""
+    return SentenceModel(folder)
 
 
 class SentenceModel:

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import chain
 from typing import Self
 
 from bot.content import Content
 from bot.matching.concepts import ConceptFinder, stemmed
 from bot.matching.examples import Example, examples, labels
-from bot.matching.features import Reader, Space, features
+from bot.matching.features import MOST_WORDS, Reader, Space, features
 from bot.matching.rows import Rows
 from bot.text import words
 from bot.vocabulary import Vocabulary
@@ -29,10 +30,11 @@ class Lesson:
         lines = tuple(examples(content))
         written = tuple(content.lexicon.wordings())
         wordings = tuple((concept, stemmed(wording)) for concept, wording in written)
-        known = Counter(word for line in lines for word in words(line.text))
+        typed = [words(line.text) for line in lines]
+        known = Counter(chain.from_iterable(typed))
         known.update(word for _, wording in written for word in words(wording))
         reader = Reader(Vocabulary(known), ConceptFinder(wordings))
-        found = [features(reader.read(line.text)) for line in lines]
+        found = [features(reader.read_words(said[:MOST_WORDS])) for said in typed]
         space = Space.learn(found)
         rows = Rows([space.vector(one) for one in found], len(space))
         return cls(lines, labels(content), dict(known), wordings, space, rows)

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from bot.content import Content
-from bot.learning.sentences import SentenceModel, find
+from bot.learning.sentences import find, shared
 from bot.matching.confidence import SMALL_TALK_FROM, SUGGEST_FROM, SUGGEST_FROM_ALONE, confidence, softmax
 from bot.matching.examples import SMALL_TALK
 from bot.matching.features import Space, Vector
@@ -39,7 +39,7 @@ class Matcher:
         self._reader = model.reader()
         self._space = Space(model.features, model.idf)
         folder = find() if model.second else None
-        self._sentences = SentenceModel(folder) if folder else None
+        self._sentences = shared(folder) if folder else None
 
     @classmethod
     def of(cls, content: Content, cache_dir: Path | None = None, *, second_stage: bool = True) -> Self:

@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from bot import text, vocabulary
 from bot.content import Content
 from bot.learning import logistic
-from bot.learning.sentences import SentenceModel, find
+from bot.learning.sentences import find, shared
 from bot.learning.storing import keep_newest, load_arrays, pack, save_arrays, unpack
 from bot.matching.concepts import ConceptFinder
 from bot.matching.confidence import answer_from, sharpness, softmax
 from bot.matching.examples import Example, examples
 from bot.matching.features import BLOCKS, Names, Reader
-from bot.matching.learning import calibrating, folds, learn, own_labels
+from bot.matching.learning import calibrating, in_second_stage, learn, own_labels
 from bot.matching.lesson import Lesson
 from bot.matching.rows import Floats, Halves
-from bot.matching.second import PENALTY, STEPS, Second, held_out_scores
+from bot.matching.second import PENALTY, STEPS, Second
 from bot.matching.vectors import vectors_of
 from bot.vocabulary import Vocabulary
 
@@ -64,11 +64,11 @@ def build(content: Content, *, second_stage: bool = True, cache_dir: Path | None
     lesson = Lesson.of(content)
     lines, names = lesson.lines, lesson.labels
     entries, folder = len(content.entries), find() if second_stage else None
-    calibrates = calibrating(lines)
-    taught, own = [lines[index] for index in calibrates], own_labels(lines, names)[calibrates]
+    labels, calibrates = own_labels(lines, names), calibrating(lines)
+    own = labels[calibrates]
     # Both stages are nearly all matrix products, which let other threads run.
     with ThreadPoolExecutor(1) as beside:
-        waits = beside.submit(_second_scores, taught, own, len(names), folder, cache_dir) if folder else None
+        waits = beside.submit(_second_scores, lines, labels, len(names), folder, cache_dir) if folder else None
         learned = learn(lesson.rows, lines, names)
         second = _second(learned.held_out, own, entries, *waits.result()) if waits else None
     (factor,) = sharpness([learned.held_out], own)
@@ -88,15 +88,14 @@ def build(content: Content, *, second_stage: bool = True, cache_dir: Path | None
 
 
 def _second_scores(
-    taught: Sequence[Example], own: NDArray[np.int64], labels: int, folder: Path, cache_dir: Path | None
+    lines: Sequence[Example], own: NDArray[np.int64], labels: int, folder: Path, cache_dir: Path | None
 ) -> tuple[Floats, Floats]:
-    """Weights of the second stage, and the scores of what it learned from as if each had not been learned.
-
-    Where the first stage was calibrated on a sample, the second learns from that sample: one time a phrasing is dear.
-    """
-    vectors = vectors_of([line.text for line in taught], SentenceModel(folder), cache_dir)
-    held_out = held_out_scores(vectors, own, labels, folds(taught))
-    return logistic.fit(vectors, own, labels, PENALTY, STEPS), held_out
+    """Weights of the second stage, and the scores of what calibrates as if it had not been learned."""
+    chosen = in_second_stage(lines)
+    held = np.isin(chosen, calibrating(lines))
+    vectors = vectors_of([lines[index].text for index in chosen], shared(folder), cache_dir)
+    without = logistic.fit(vectors[~held], own[chosen[~held]], labels, PENALTY, STEPS)
+    return logistic.fit(vectors, own[chosen], labels, PENALTY, STEPS), logistic.scores(vectors[held], without)
 
 
 def _second(first: Floats, own: NDArray[np.int64], entries: int, weights: Floats, held_out: Floats) -> Second:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from bot.learning import logistic
 from bot.matching.rows import Floats
 
-# From cross-validation; flat between 0.03 and 0.3.
+# From cross-validation; flat between 0.03 and 0.3. More steps make the likelihood of held-out lines better by less than 1 %.
 PENALTY = 0.1
-STEPS = 40
+STEPS = 30
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,3 @@ class Second:
         result: Floats = np.float32(self.first_factor) * first + np.float32(self.second_factor) * second
         return result
 
-
-def held_out_scores(vectors: Floats, own: NDArray[np.int64], classes: int, fold: NDArray[np.int64]) -> Floats:
-    """Scores of each example as if its fold had not been learned."""
-    result = np.zeros((len(own), classes), np.float32)
-    for number in np.unique(fold):
-        rest = fold != number
-        weights = logistic.fit(vectors[rest], own[rest], classes, PENALTY, STEPS)
-        result[~rest] = logistic.scores(vectors[~rest], weights)
-    return result

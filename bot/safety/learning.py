@@ -27,6 +27,7 @@ OVERHEARD_WEIGHT, FAQ_WEIGHT, OTHER_WEIGHT = 2.0, 1.0, 0.3
 # Below this many lines of either kind there is nothing to learn: the rules stand alone.
 FEWEST_LINES = 100
 SMOOTHING = 0.1
+_AT_A_TIME = 1_000  # lines
 KEPT = 4
 
 Doubles = NDArray[np.float64]
@@ -116,18 +117,20 @@ def learn(
 ) -> Listener:
     """A listener from the traits of ``lines``. ``emergencies`` says by rule whether it is one."""
     places, rarity = _rarity(heard)
+    known = _known(heard, places, rarity)
     levels = dict(zip(rules, emergencies.tolist(), strict=True))
     is_alarm = np.array([line.rule in levels for line in lines])
     weight = np.array([line.weight for line in lines])
-    alarm, constant = _fit([weighed(one, places, rarity) for one in heard], len(places), is_alarm, weight)
+    alarm, constant = _fit(known, len(places), is_alarm, weight)
     alarming = np.flatnonzero(is_alarm).tolist()
     is_emergency = np.array([levels[lines[at].rule] for at in alarming])
     chosen = [heard[at] for at in alarming]
     if is_emergency.all() or not is_emergency.any():
         emergency, second = np.zeros(len(places)), 30.0 if is_emergency.all() else -30.0
     else:
-        pairs = [weighed(one, places, rarity) for one in chosen]
-        emergency, second = _fit(pairs, len(places), is_emergency, weight[alarming])
+        among = np.split(is_alarm, np.cumsum([len(some.counts) for some in known])[:-1])
+        alarms = [some.of(lines) for some, lines in zip(known, among, strict=True)]
+        emergency, second = _fit(alarms, len(places), is_emergency, weight[alarming])
     slots, by_rule = _by_rule(chosen, [lines[at].rule for at in alarming], rules, places)
     return Listener(
         places, rarity, alarm.astype(np.float16), emergency.astype(np.float16), (constant, second), slots, by_rule, rules,
@@ -146,23 +149,63 @@ def _rarity(heard: Sequence[Traits]) -> tuple[Places, Halves]:
     return places.astype(np.int32), rarity[places]
 
 
-def _fit(
-    pairs: Sequence[tuple[NDArray[np.intp], Floats]], size: int, is_so: NDArray[np.bool_], weight: Doubles
-) -> tuple[Doubles, float]:
-    """Logistic regression on lines given as columns (of ``size``) and values, both kinds weighing the same in all;
-    weights by column and the constant."""
-    row = np.repeat(np.arange(len(pairs)), [len(at) for at, _ in pairs])
-    columns = np.concatenate([at for at, _ in pairs])
-    values = np.concatenate([values for _, values in pairs])
-    share = weight * np.where(is_so, 0.5 / weight[is_so].sum(), 0.5 / weight[~is_so].sum()) * len(pairs)
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The traits that count of some lines, one line after the other: ``counts`` of each, at which place, how strong."""
+
+    counts: NDArray[np.intp]
+    at: NDArray[np.intp]
+    values: Floats
+
+    def of(self, lines: NDArray[np.bool_]) -> "_Known":
+        """Those of some of its ``lines``."""
+        chosen = np.repeat(lines, self.counts)
+        return _Known(self.counts[lines], self.at[chosen], self.values[chosen])
+
+    def times(self, weights: Floats) -> Floats:
+        """The sum of each line's traits, ``weights`` by place."""
+        sums = np.zeros(len(self.counts), np.float32)
+        filled = np.flatnonzero(self.counts)
+        if len(filled):
+            starts = np.cumsum(self.counts)[filled] - self.counts[filled]
+            sums[filled] = np.add.reduceat(self.values * weights[self.at], starts)
+        return sums
+
+    def back(self, signal: Floats, size: int) -> Doubles:
+        """The sum of each of ``size`` places over lines that have so much ``signal``."""
+        return np.bincount(self.at, self.values * np.repeat(signal, self.counts), size)
+
+
+def _known(heard: Sequence[Traits], places: Places, rarity: Halves) -> list[_Known]:
+    """The traits of all lines, so many lines at a time as a processor keeps near itself (1 MB)."""
+    number = np.full(WIDTH, -1, np.int32)
+    number[places] = np.arange(len(places))
+    found = []
+    for low in range(0, len(heard), _AT_A_TIME):
+        lines = heard[low : low + _AT_A_TIME]
+        at = number[np.concatenate([block for one in lines for block in one.blocks])]
+        sizes = [len(block) for one in lines for block in one.blocks]
+        is_known = at >= 0
+        at, block = at[is_known].astype(np.intp), np.repeat(np.arange(len(sizes)), sizes)[is_known]
+        counts = np.bincount(block // len(BLOCKS), minlength=len(lines))
+        found.append(_Known(counts, at, weighed(at, block, len(lines), rarity)))
+    return found
+
+
+def _fit(known: Sequence[_Known], size: int, is_so: NDArray[np.bool_], weight: Doubles) -> tuple[Doubles, float]:
+    """Logistic regression on lines of ``size`` places, both kinds weighing the same in all; weights by place and the
+    constant."""
+    share = weight * np.where(is_so, 0.5 / weight[is_so].sum(), 0.5 / weight[~is_so].sum()) * len(is_so)
     sign = np.where(is_so, 1.0, -1.0)
+    ends = np.cumsum([len(some.counts) for some in known])[:-1]
 
     def loss(point: Doubles) -> tuple[float, Doubles]:
         weights = point[:size].astype(np.float32)
-        margin = sign * (np.bincount(row, values * weights[columns], len(pairs)) + point[size])
+        margin = sign * (np.concatenate([some.times(weights) for some in known]) + point[size])
         signal = -sign * share / (1 + np.exp(np.clip(margin, -50, 50)))
-        slope = np.empty(size + 1)
-        slope[:size] = np.bincount(columns, values * signal.astype(np.float32)[row], size) + PENALTY * point[:size]
+        slope = PENALTY * point
+        for some, its_signal in zip(known, np.split(signal.astype(np.float32), ends), strict=True):
+            slope[:size] += some.back(its_signal, size)
         slope[size] = signal.sum()
         value = float(share @ np.logaddexp(0, -margin)) + 0.5 * PENALTY * float(point[:size] @ point[:size])
         return value, slope

@@ -72,7 +72,9 @@ class Listener:
 
     def alarm_logit(self, heard: Traits) -> tuple[float, NDArray[np.intp], Floats]:
         """How sure that it is a red flag, as logit; with the rows and values of the traits that count."""
-        at, values = weighed(heard, self.places, self.rarity)
+        at, is_known = found_in(self.places, np.concatenate(heard.blocks))
+        at, block = at[is_known], np.repeat(_BLOCKS, [len(one) for one in heard.blocks])[is_known]
+        values = weighed(at, block, 1, self.rarity)
         return float(values @ self.alarm[at].astype(np.float32)) + self.constants[0], at, values
 
     def telling(self, words: Sequence[str]) -> list[str]:
@@ -91,15 +93,16 @@ class Listener:
         return self.rules[int(np.where(fits if fits.any() else True, likely, -np.inf).argmax())]
 
 
-def weighed(heard: Traits, places: Places, rarity: Halves) -> tuple[NDArray[np.intp], Floats]:
-    """Which of ``places`` a message has, by number, and their values: each block by rarity (idf), of its own length."""
-    at, is_known = found_in(places, np.concatenate(heard.blocks))
-    at = at[is_known]
-    block = np.repeat(_BLOCKS, [len(one) for one in heard.blocks])[is_known]
+def weighed(at: NDArray[np.intp], block: NDArray[np.intp], messages: int, rarity: Halves) -> Floats:
+    """The values of traits of so many ``messages``: each by rarity (idf), each block of its own length.
+
+    ``at`` says which place of ``rarity`` a trait is, ``block`` in which block it stands, those of all messages counted on.
+    """
     value = rarity[at].astype(np.float32)
-    length = np.bincount(block, value * value, len(_BLOCKS))
-    share = _WEIGHTS / np.sqrt(np.maximum(length, _TINY))
-    return at, value * share.astype(np.float32)[block]
+    length = np.bincount(block, value * value, messages * len(BLOCKS))
+    share = np.tile(_WEIGHTS, messages) / np.sqrt(np.maximum(length, _TINY))
+    result: Floats = value * share.astype(np.float32)[block]
+    return result
 
 
 def found_in(places: Places, asked: Places) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:

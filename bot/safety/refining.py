@@ -6,6 +6,7 @@ lines ask for. ``training/second_listener.py`` teaches the encoder itself anew.
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -55,11 +56,19 @@ def meaning_of(content: Content, cache_dir: Path | None = None) -> Meaning | Non
     levels: dict[str, str] = {rule.id: rule.level for rule in content.red_flags.rules}
     if folder is None or ready is None or levels.keys().isdisjoint(ready.classes):
         return None
-    encoder = SentenceModel(folder, ready.tuning)
+    encoder = _encoder(folder, SHIPPED.stat().st_mtime_ns)
     fresh, anchors = new_lines(content, ready)
     classes = (*ready.classes, *sorted({line.rule for line in fresh} - set(ready.classes)))
     weights = _weights(ready, classes, [*fresh, *anchors], encoder, cache_dir) if fresh else ready.weights
     return Meaning(encoder, weights, classes, levels_of(classes, levels))
+
+
+@lru_cache(maxsize=1)
+def _encoder(folder: Path, _shipped_at: int) -> SentenceModel:
+    """The tuned encoder, read once: a reload of content must not hold 45 MB a second time."""
+    ready = shipped()
+    assert ready
+    return SentenceModel(folder, ready.tuning)
 
 
 def new_lines(content: Content, ready: Shipped) -> tuple[list[Line], list[Line]]:

@@ -4,6 +4,7 @@
 until the input ends. A request with no ``place`` has no answer: it says what to have at hand for the next one.
 """
 
+import gc
 import json
 import resource
 import sys
@@ -14,15 +15,17 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from bot.checking import problems
+from bot.checking import problems, problems_in_use, problems_of_lines
 from bot.content import Content, load
 from bot.errors import ContentError, Problem, Severity
+from bot.staff.beside import begin
 from bot.staff.comparing import Difference, differences, red_flag_lines, tests
 from bot.staff.remembering import Remembering
 from bot.staff.snapshots import SnapshotError, Snapshots, Verdict
 from bot.staff.summary import is_medical, summary
 from bot.startup import end_with_parent
 
+TURN_SECONDS = 0.0002  # both stages learn beside each other and wait for each other between products
 MOST_SECONDS = 150  # of work for one edit; a busy machine may need minutes for it, which is no fault of the edit
 
 
@@ -80,9 +83,10 @@ def judge(request: Request, at_hand: AtHand | None = None) -> Verdict:
     base = at_hand.get(request, snapshots)
     if base:
         base.hold()
+    lines_read = begin(lambda: problems_of_lines(content, now))
     checked = Remembering(content, Path(request.cache_dir), second_stage=request.second_stage, like=base)
     checked.find_out(_messages(content), tests(content))
-    found = problems(content, checked.assistant, now)
+    found = sorted([*lines_read(), *problems_in_use(content, checked.assistant, now)])
     errors = () if request.is_live else tuple(one for one in found if one.severity is Severity.ERROR)
     screens_as, matches_as = checked.keys
     verdict = Verdict(
@@ -166,6 +170,8 @@ def _limit(seconds: int) -> None:
 
 def main() -> None:
     end_with_parent()
+    sys.setswitchinterval(TURN_SECONDS)
+    gc.disable()  # an edit is many objects and hardly a cycle; to look for them while it is judged takes a tenth of the time
     at_hand = AtHand()
     for line in sys.stdin.buffer:
         stored = json.loads(line)
@@ -176,6 +182,7 @@ def main() -> None:
                 base.prepare()
             continue
         print(json.dumps(judge(request, at_hand).to_json(), ensure_ascii=False), flush=True)
+        gc.collect()
 
 
 if __name__ == "__main__":

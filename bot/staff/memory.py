@@ -37,13 +37,17 @@ class Memory(Generic[T]):
     def add(self, results: dict[str, T]) -> None:
         self._found.update(results)
 
+    def of(self, messages: Collection[str]) -> dict[str, T]:
+        """What is known of ``messages``."""
+        return {message: self._found[message] for message in messages if message in self._found}
+
     def forget(self, messages: Collection[str]) -> None:
         for message in messages:
             self._found.pop(message, None)
 
     def keep(self, messages: Collection[str]) -> None:
         """Writes down the results of ``messages``; those of patients are not among them."""
-        kept = {message: self._found[message] for message in messages if message in self._found}
+        kept = self.of(messages)
         if kept.keys() == self._kept and self._file.exists():
             self._file.touch()
         else:

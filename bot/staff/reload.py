@@ -22,7 +22,7 @@ from bot.staff.history import Change, History
 from bot.staff.publishing import Publisher
 from bot.staff.snapshots import SnapshotError, Snapshots, Verdict
 
-SETTLE_SECONDS: Final = 0.25  # editors save in several steps
+SETTLE_SECONDS: Final = 0.2  # editors save in several steps
 LOOK_SECONDS: Final = 10.0  # some disks send no events
 # After a start, patients whose messages have waited come first: what answers is checked, for 15 s of processor time, when
 # they have been served. An edit does not wait for that.

@@ -9,6 +9,7 @@ import pickle
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,7 +30,7 @@ from bot.staff.beside import begin
 from bot.staff.memory import Memory
 
 MUCH = 500  # lines to read, from which on a second process is worth its start
-_Traits = tuple[bytes, tuple[int, ...]]  # small and quick to unpickle: all places, and how many each block has
+_Traits = tuple[bytes, tuple[int, ...]]  # small and quick to unpickle: all places, and where each block ends
 
 
 # Level and rule of each finding, whether it is foreign, whether degraded: thousands of these are read at every check.
@@ -45,13 +46,12 @@ class _Hearing:
 
 
 def _packed(heard: Traits) -> _Traits:
-    return np.concatenate(heard.blocks).tobytes(), tuple(map(len, heard.blocks))
+    return np.concatenate(heard.blocks).tobytes(), tuple(accumulate(map(len, heard.blocks)))
 
 
 def _unpacked(packed: _Traits) -> Traits:
-    places, sizes = np.frombuffer(packed[0], np.int32), packed[1]
-    ends = np.cumsum(sizes)
-    return Traits(tuple(places[end - size : end] for size, end in zip(sizes, ends, strict=True)))
+    places, ends = np.frombuffer(packed[0], np.int32), packed[1]
+    return Traits(tuple(map(places.__getitem__, map(slice, (0, *ends), ends))))
 
 
 class RememberingScreener:
@@ -233,11 +233,15 @@ class RememberingMatcher:
             return
         _ = self._matcher
         rest = begin(lambda: self._rankings(new[::2]))
-        self._ranked.add(self._rankings(new[1::2]))
-        self._ranked.add(rest())
+        self._ranked.add(self._rankings(new[1::2])[0])
+        rankings, vectors = rest()
+        self._ranked.add(rankings)
+        self._vectors.add(vectors)
 
-    def _rankings(self, messages: Sequence[str]) -> dict[str, Ranking]:
-        return {message: self._matcher.rank(message) for message in messages}
+    def _rankings(self, messages: Sequence[str]) -> tuple[dict[str, Ranking], dict[str, Any]]:
+        """The rankings of ``messages``, and the sentence vectors that another process would have to compute again."""
+        rankings = {message: self._matcher.rank(message) for message in messages}
+        return rankings, self._vectors.of(messages)
 
     def rank(self, utterance: str) -> Ranking:
         return self._ranked.get(utterance, lambda: self._matcher.rank(utterance))
