@@ -1,4 +1,4 @@
-"""The arithmetic of learning: sparse products, the closed form, the stepwise solver, calibration, sentence vectors."""
+"""The arithmetic of learning: sparse products, the solver, calibration, sentence vectors."""
 
 import numpy as np
 import pytest
@@ -30,46 +30,73 @@ def sparse():
     return Rows(vectors, 300), dense
 
 
-def test_sparse_products_equal_dense_ones(sparse):
+@pytest.mark.parametrize("labels", [5, 300])  # few and many take different ways
+def test_sparse_products_equal_dense_ones(sparse, labels):
     rows, dense = sparse
-    signal = np.random.default_rng(1).random((120, 5), np.float32)
-    weights = np.random.default_rng(2).random((300, 5), np.float32)
-    assert rows.gram() == pytest.approx(dense @ dense.T, abs=1e-4)
+    signal = np.random.default_rng(1).random((120, labels), np.float32)
+    weights = np.random.default_rng(2).random((300, labels), np.float32)
     assert rows.times(weights) == pytest.approx(dense @ weights, abs=1e-3)
     assert rows.back(signal) == pytest.approx(dense.T @ signal, abs=1e-3)
+
+
+def test_what_is_nearly_solved_is_solved_where_only_common_columns_are(sparse):
+    _, dense = sparse
+    common = (dense > 0).sum(axis=0) > 40
+    rows = Rows([Vector(np.flatnonzero(row * common).astype(np.int32), row[(row * common) > 0]) for row in dense], 300)
+    wanted = np.random.default_rng(4).random((120, 5), np.float32)
+    kernel = (dense * common) @ (dense * common).T + 2 * np.eye(120)
+    assert common.sum() > 3
+    assert rows.nearly_solved(2.0)(wanted) == pytest.approx(np.linalg.solve(kernel, wanted), abs=1e-3)
 
 
 def _examples():
     return [Example(str(number), "abc"[number % 3], is_not=number % 40 == 39) for number in range(120)]
 
 
-def test_the_closed_form_is_ridge_regression_with_folds_left_out(sparse):
-    """Held-out scores are those of a model that was really trained without the fold."""
-    rows, dense = sparse
-    taught = [Example(example.text, example.label) for example in _examples()]
-    learned = learning.learn(rows, taught, "abc")
-    targets = np.eye(3)[[number % 3 for number in range(120)]] - learned.bias
-    fold = learning.folds(taught)
-    keep = fold != 2
-    kernel = dense @ dense.T
-    signal = np.linalg.solve(kernel[np.ix_(keep, keep)] + learning.PENALTY * np.eye(keep.sum()), targets[keep])
-    assert learned.held_out[~keep] == pytest.approx(kernel[np.ix_(~keep, keep)] @ signal + learned.bias, abs=1e-3)
+def _ridge(dense, labels, targets, counts):
+    """Weights by the closed form, each label of the rows that count for it."""
+    weights = np.zeros((dense.shape[1], labels))
+    for label in range(labels):
+        x, y = dense[counts[:, label]], targets[counts[:, label], label]
+        weights[:, label] = x.T @ np.linalg.solve(x @ x.T + learning.PENALTY * np.eye(len(x)), y)
+    return weights
 
 
-def test_both_solvers_agree(sparse, monkeypatch):
+@pytest.mark.parametrize("few", [8_000, 10])
+def test_weights_and_held_out_scores_are_those_of_ridge_regression(sparse, monkeypatch, few):
+    """Held-out scores are those of a model that was really trained without them; of many examples they are never
+    learned. A look-alike counts for its own label alone."""
     rows, dense = sparse
-    closed = learning.learn(rows, _examples(), "abc")
-    monkeypatch.setattr(learning, "CLOSED_FORM_UP_TO", 10)
+    monkeypatch.setattr(learning, "FEW", few)
+    monkeypatch.setattr(learning, "CLOSE", 1e-4)
     monkeypatch.setattr(learning, "STEPS", 60)
-    monkeypatch.setattr(learning, "LEFT_OUT", 1_000)
-    stepwise = learning.learn(rows, _examples(), "abc")
-    one, other = dense @ closed.weights, dense @ stepwise.weights
-    assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.95
+    examples = _examples()
+    learned = learning.learn(rows, examples, "abc")
+    is_not = np.array([one.is_not for one in examples])
+    own = learning.own_labels(examples, "abc")
+    targets = np.where(is_not[:, None], 0, np.eye(3)[own]) - learned.bias
+    counts = ~is_not[:, None] | (np.eye(3)[own] > 0)
+    held = learning.calibrating(examples)
+    assert 0 < len(held) < 40
+    assert not is_not[held].any()
+    without = counts.copy()
+    without[held] = False
+    weights = _ridge(dense, 3, targets, without)
+    assert learned.held_out == pytest.approx(dense[held] @ weights + learned.bias, abs=2e-3)
+    expected = _ridge(dense, 3, targets, counts) if few > 120 else weights
+    assert learned.weights == pytest.approx(expected, abs=2e-3)
 
 
-def test_folds_hold_every_label():
-    fold = learning.folds([Example("", label) for label in "aaaaabbbbbcccccc"])
-    assert all(set("abc") == {"aaaaabbbbbcccccc"[i] for i in np.flatnonzero(fold == number)} for number in range(5))
+def test_every_label_calibrates_and_the_second_stage_learns_more(monkeypatch):
+    examples = [Example("", label) for label in "aaaaaaabbbbbbbcccccccc"] + [Example("", "a", is_not=True)]
+    held, chosen = learning.calibrating(examples), learning.in_second_stage(examples)
+    assert {examples[index].label for index in held} == set("abc")
+    assert set(held) < set(chosen)
+    assert len(chosen) == len(examples) - 1
+    monkeypatch.setattr(learning, "FEW", 10)
+    held, chosen = learning.calibrating(examples), learning.in_second_stage(examples)
+    assert set(held) < set(chosen)
+    assert len(chosen) == 6
 
 
 def test_logistic_regression_reaches_the_minimum():

@@ -71,7 +71,7 @@ class Rows:
         what rows share of the rare ones is taken to be half of what each has itself."""
         dense = self._dense
         rare = np.bincount(self._row, self._value**2, self._length).astype(np.float32)
-        own = (penalty + rare / 2)[:, None]
+        own = np.float32(penalty) + rare[:, None] / np.float32(2)
         scaled = dense / own
         core = np.linalg.inv(np.eye(dense.shape[1], dtype=np.float32) + dense.T @ scaled)
 

@@ -173,7 +173,10 @@ class _Known:
 
     def back(self, signal: Floats, size: int) -> Doubles:
         """The sum of each of ``size`` places over lines that have so much ``signal``."""
-        return np.bincount(self.at, self.values * np.repeat(signal, self.counts), size)
+        sums: Doubles = np.bincount(self.at, self.values * np.repeat(signal, self.counts), size).astype(
+            np.float64, copy=False
+        )
+        return sums
 
 
 def _known(heard: Sequence[Traits], places: Places, rarity: Halves) -> list[_Known]:
