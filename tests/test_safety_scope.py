@@ -32,6 +32,9 @@ SCOPE = Scope(
     fiction="in film",
     lasting="stays",
     answers_no="no, nope",
+    examined="asked about, asked if",
+    cleared="all negative, said no to all",
+    unclear="yes, told, but",
     past="years ago, had numb, previously",
     over="fine now, healed, gone numb",
     now="now, today, until morning",
@@ -207,6 +210,23 @@ def test_a_denial_reaches_no_further(message: str) -> None:
 )
 def test_what_is_settled_is_the_sign_itself(message: str, combination: str, is_settled: bool) -> None:
     assert why(message, combination, ["denied"]) == ("denied" if is_settled else "")
+
+
+@pytest.mark.parametrize(
+    ("message", "is_cleared"),
+    [
+        ("the nurse asked if my leg was numb, fever, bladder, all negative", True),
+        ("the nurse asked about numb feet and fever. all negative", True),
+        ("the nurse asked about numb feet and fever", False),
+        ("the nurse asked about fever, i told her my leg is numb, all negative", False),
+        ("the nurse asked about numb feet, yes a bit, rest all negative", False),
+        ("numb leg. the nurse asked about fever, all negative", False),
+        ("the nurse asked about fever, all negative but my leg is numb", False),
+        ("the nurse asked about numb feet. we talked. all negative", False),
+    ],
+)
+def test_what_was_asked_for_and_is_not_there_is_no_sign(message: str, is_cleared: bool) -> None:
+    assert why(message) == ("denied" if is_cleared else "")
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,9 @@ class Scope(Model):
     fiction: Items = ()  # in a film, a dream: "he" and "she" after it are people of the story
     lasting: Items = ()  # "it never came back": no harmless cause explains that
     answers_no: Items = ()  # "fever? no."
+    examined: Items = ()  # "she asked about numbness, bladder …"
+    cleared: Items = ()  # "… all negative"
+    unclear: Items = ()  # what keeps an answer from being no to all: "yes", "but", "told her"
     past: Items
     over: Items
     now: Items

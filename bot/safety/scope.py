@@ -15,6 +15,7 @@ LONGEST_DENIAL = 10  # words
 LONGEST_SUPPOSITION = 10
 SETTLED_WITHIN = 3  # words after a sign
 OPENS_WITHIN = 4  # words from the start of a clause: "can …", "so does …", "just wondering if …"
+CLEARED_WITHIN = 24  # words from a sign that was asked for to "all no"
 NEAR_EXCUSE = 12  # places between a sign and what explains it away
 FAR_FROM_ANIMAL = 12  # places
 PAST_AND_OVER = 30  # places between a sign and the word that it is over
@@ -33,7 +34,7 @@ _THIRD_PERSON = frozenset(
 )
 CUES = (
     "denials", "whole_denials", "not_denials", "settled", "openers", "supposed", "told", "fiction", "lasting", "past",
-    "over", "now", "animals", "idioms", "people",
+    "over", "now", "animals", "idioms", "people", "examined", "cleared",
 )  # fmt: skip
 
 
@@ -60,6 +61,7 @@ class ScopeWords:
         self.modals = frozenset(scope.modals)
         self.anyone = frozenset(scope.anyone)
         self.answers_no = frozenset(scope.answers_no)
+        self.unclear = frozenset(scope.unclear)
 
 
 class MessageScope:
@@ -175,7 +177,7 @@ class MessageScope:
         for cue_mask, start, end in self._denials:
             if not cue_mask & match.mask and start <= sign.start < end:
                 return True
-        if self._is_answered_no(match):
+        if self._is_answered_no(match) or self._is_cleared(match):
             return True
         return any(self._settles(settled, match) for settled in self._at("settled") if not settled.mask & match.mask)
 
@@ -224,6 +226,21 @@ class MessageScope:
         if answer is None or length > SHORT_QUESTION or reading.words[answer] not in self._is.answers_no:
             return False
         return answer + 1 == len(reading.words) or reading.breaks[answer + 1] >= COMMA
+
+    def _is_cleared(self, match: Match) -> bool:
+        """Whether somebody asked for the sign and all was well: "the nurse asked about numbness, bladder, fever, all no"."""
+        words, sentences, sign = self._reading.words, self._reading.sentences, match.sign
+        sentence = sentences[sign.start]
+        return any(
+            asked.end <= sign.start
+            and sentences[asked.start] == sentence
+            and sign.end <= cleared.start
+            and sentences[cleared.start] - sentence in (0, 1)
+            and cleared.start - sign.end <= CLEARED_WITHIN
+            and self._is.unclear.isdisjoint(words[asked.end : cleared.start])
+            for asked in self._at("examined")
+            for cleared in self._at("cleared")
+        )
 
     def _settles(self, settled: Occurrence, match: Match) -> bool:
         """Whether the sign itself is fine ("numbness: none"), and not another one ("numb foot, strength is fine")."""
