@@ -69,6 +69,7 @@ def test_weights_and_held_out_scores_are_those_of_ridge_regression(sparse, monke
     rows, dense = sparse
     monkeypatch.setattr(learning, "FEW", few)
     monkeypatch.setattr(learning, "CLOSE", 1e-4)
+    monkeypatch.setattr(learning, "CLOSE_TO_CALIBRATE", 1e-4)
     monkeypatch.setattr(learning, "STEPS", 60)
     examples = _examples()
     learned = learning.learn(rows, examples, "abc")
