@@ -3,7 +3,7 @@
 # make check   lint, types, content        make bench   benchmarks and the long checks
 # make install only set up                  make mutants do the tests catch faults put into the grammar of screening? (3 minutes)
 # make lock    pin the dependencies again (after editing pyproject.toml)
-# make train   teach the second listener anew (torch; a quarter of an hour), then the vectors of the shipped phrasings
+# make train   teach the second listener anew (torch; 25 minutes), then the vectors of the shipped phrasings
 
 PYTHON ?= python3
 VENV := .venv
