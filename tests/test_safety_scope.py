@@ -223,6 +223,10 @@ def test_what_is_settled_is_the_sign_itself(message: str, combination: str, is_s
         ("numb leg. the nurse asked about fever, all negative", False),
         ("the nurse asked about fever, all negative but my leg is numb", False),
         ("the nurse asked about numb feet. we talked. all negative", False),
+        ("the nurse asked about fever, i have a numb leg, all negative", False),
+        ("the nurse asked if i have a numb leg, all negative", True),
+        ("i asked about fever, leg is numb, all negative", False),
+        ("the nurse asked about numb feet, all negative people", False),
     ],
 )
 def test_what_was_asked_for_and_is_not_there_is_no_sign(message: str, is_cleared: bool) -> None:

@@ -15,7 +15,6 @@ from bot.matching.examples import Example
 from bot.matching.rows import Floats, Rows
 
 Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 # Strength of the ridge, from cross-validation; the result is flat between 0.5 and 2.
 PENALTY = 1.0
@@ -24,8 +23,8 @@ PENALTY = 1.0
 # 57 %; the shipped content is done in eight or nine.
 CLOSE, CLOSE_TO_CALIBRATE = 0.05, 0.12
 STEPS = 12
-# Up to so many examples, one in FEW_LEFT_OUT calibrates and is then learned as well. Of more, one in MANY_LEFT_OUT is
-# never missed.
+# Up to so many examples, one in FEW_LEFT_OUT calibrates and is then learned as well. Of more, one in MANY_LEFT_OUT
+# calibrates and is not learned: so few are not missed.
 FEW = 8_000
 FEW_LEFT_OUT, MANY_LEFT_OUT = 5, 20
 

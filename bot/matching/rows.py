@@ -84,8 +84,8 @@ class Rows:
 
 def _add_sums(product: Floats, to: Ints, at: Ints, value: Floats, source: Floats) -> None:
     """Adds ``value * source[at]`` to the rows ``to`` (sorted) of ``product``."""
-    starts = np.flatnonzero(np.diff(to, prepend=-1))
     if source.shape[1] >= _WIDE:
+        starts = np.flatnonzero(np.diff(to, prepend=-1))
         ends = [*starts[1:].tolist(), len(to)]
         for row, start, end in zip(to[starts].tolist(), starts.tolist(), ends, strict=False):
             product[row] += value[start:end] @ source[at[start:end]]

@@ -128,8 +128,7 @@ def learn(
     if is_emergency.all() or not is_emergency.any():
         emergency, second = np.zeros(len(places)), 30.0 if is_emergency.all() else -30.0
     else:
-        among = np.split(is_alarm, np.cumsum([len(some.counts) for some in known])[:-1])
-        alarms = [some.of(lines) for some, lines in zip(known, among, strict=True)]
+        alarms = [some.of(lines) for some, lines in zip(known, _by_piece(is_alarm, known), strict=True)]
         emergency, second = _fit(alarms, len(places), is_emergency, weight[alarming])
     slots, by_rule = _by_rule(chosen, [lines[at].rule for at in alarming], rules, places)
     return Listener(
@@ -195,19 +194,23 @@ def _known(heard: Sequence[Traits], places: Places, rarity: Halves) -> list[_Kno
     return found
 
 
+def _by_piece(values: NDArray[Any], known: Sequence[_Known]) -> list[NDArray[Any]]:
+    """``values`` of all lines, cut as ``known`` is."""
+    return np.split(values, np.cumsum([len(some.counts) for some in known])[:-1])
+
+
 def _fit(known: Sequence[_Known], size: int, is_so: NDArray[np.bool_], weight: Doubles) -> tuple[Doubles, float]:
     """Logistic regression on lines of ``size`` places, both kinds weighing the same in all; weights by place and the
     constant."""
     share = weight * np.where(is_so, 0.5 / weight[is_so].sum(), 0.5 / weight[~is_so].sum()) * len(is_so)
     sign = np.where(is_so, 1.0, -1.0)
-    ends = np.cumsum([len(some.counts) for some in known])[:-1]
 
     def loss(point: Doubles) -> tuple[float, Doubles]:
         weights = point[:size].astype(np.float32)
         margin = sign * (np.concatenate([some.times(weights) for some in known]) + point[size])
         signal = -sign * share / (1 + np.exp(np.clip(margin, -50, 50)))
         slope = PENALTY * point
-        for some, its_signal in zip(known, np.split(signal.astype(np.float32), ends), strict=True):
+        for some, its_signal in zip(known, _by_piece(signal.astype(np.float32), known), strict=True):
             slope[:size] += some.back(its_signal, size)
         slope[size] = signal.sum()
         value = float(share @ np.logaddexp(0, -margin)) + 0.5 * PENALTY * float(point[:size] @ point[:size])

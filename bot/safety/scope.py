@@ -22,6 +22,8 @@ PAST_AND_OVER = 30  # places between a sign and the word that it is over
 REFUSED_WITHIN = 2  # words from a denial to the excuse it takes away
 STRANGER_BEFORE = 3  # words before a story: "the bloke on Casualty"
 SHORT_QUESTION = 5  # words: "short of breath? no"
+_ASKING = frozenset({"if", "whether", "or", "nor"})
+_WRITERS = frozenset({"i", "we"})
 _CAUSED_BY = frozenset({"because", "by", "from", "with", "in", "on"})
 _NO_SUBJECT_AFTER = frozenset({"like", "on", "in", "off", "from", "with", "at", "under", "by", "into", "onto"})
 _PLURAL = frozenset({"they", "them", "themselves", "their"})
@@ -237,10 +239,25 @@ class MessageScope:
             and sign.end <= cleared.start
             and sentences[cleared.start] - sentence in (0, 1)
             and cleared.start - sign.end <= CLEARED_WITHIN
+            and self._is_stated(cleared)
             and self._is.unclear.isdisjoint(words[asked.end : cleared.start])
+            and not self._is_own_question(asked)
+            and not any(self._begins_statement(index) for index in range(asked.end, sign.start))
             for asked in self._at("examined")
             for cleared in self._at("cleared")
         )
+
+    def _is_own_question(self, asked: Occurrence) -> bool:
+        """Whether the writer is who asked: "I asked about ice, my groin is numb"."""
+        start = asked.start
+        return self._reading.words[start].startswith("ask") and not _WRITERS.isdisjoint(
+            self._reading.words[max(0, start - 2) : start]
+        )
+
+    def _begins_statement(self, index: int) -> bool:
+        """Whether somebody says something here: "asked about my back, I have …", but not "asked if I have …"."""
+        words = self._reading.words
+        return words[index] in self._is.subjects and words[index - 1] not in _ASKING
 
     def _settles(self, settled: Occurrence, match: Match) -> bool:
         """Whether the sign itself is fine ("numbness: none"), and not another one ("numb foot, strength is fine")."""
