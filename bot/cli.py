@@ -170,7 +170,7 @@ def check(
     warnings = len(found) - errors
     typer.echo(
         f"{len(content.entries)} entries, {sum(len(entry.phrasings) for entry in content.entries.values())} phrasings, "
-        f"{len(content.red_flags.rules)} red flags, content {content.version}: "
+        f"{len(content.red_flags.pages)} red flags, content {content.version}: "
         f"{errors} problem(s), {warnings} warning(s)."
     )
     sys.exit(1 if errors else 0)

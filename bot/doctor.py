@@ -94,7 +94,7 @@ def _content(settings: Settings, loaded: "list[Content]") -> "Iterator[Finding]"
         yield wrong(f"the content has {count} problem(s), first: {error.problems[0]}", "Run `python -m bot check`.")
         return
     loaded.append(content)
-    yield fine(f"content {content.version}: {len(content.entries)} entries, {len(content.red_flags.rules)} red flags")
+    yield fine(f"content {content.version}: {len(content.entries)} entries, {len(content.red_flags.pages)} red flags")
     if examples := content.clinic.examples():
         yield wrong(f"clinic.yaml still holds example values: {', '.join(examples)}", "Write your clinic's own.")
     past = [

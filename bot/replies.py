@@ -1,16 +1,18 @@
 """Turns content into replies: cards, answers, menus. One renderer for all channels; no decision is taken here."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
 from bot.content import Content, Entry, fill
-from bot.content.red_flags import Card, Rule
+from bot.content.red_flags import Card, RedFlag
 from bot.conversation import Block, BlockKind, Button, Reply
 from bot.safety import Level
 
 # Telegram allows 4,096 UTF-16 units; cards and answers are far below, so only a clinic's own long text is cut.
 MAX_UNITS = 4_096
+MOST_NAMED = 3  # other signs on one card
 
 # Entries about the clinic itself carry no safety line: opening hours are no health advice.
 CLINIC_GROUP = "clinic"
@@ -29,6 +31,7 @@ class Action:
 
     HELP_ARRANGED = "h"
     CONTACT = "p"
+    CHECK = "c"
     NONE_OF_THESE = "n"
     TOPICS = "t"
 
@@ -52,7 +55,7 @@ class Action:
 
     @staticmethod
     def check(rule_id: str, is_yes: bool) -> str:
-        return f"c:{'y' if is_yes else 'n'}:{rule_id}"
+        return f"{Action.CHECK}:{'y' if is_yes else 'n'}:{rule_id}"
 
 
 def blocks(text: str) -> tuple[Block, ...]:
@@ -101,7 +104,8 @@ class Replies:
         self._content = content
         self._phrases = content.phrases
         self._more_facts = facts
-        self._cards = {rule.id: self._card(rule) for rule in content.red_flags.rules if rule.card}
+        self._cards = {page.id: self._card(page) for page in content.red_flags.pages if page.card}
+        self._names = {page.id: page.name for page in content.red_flags.pages}
         self._bare_card = Reply(
             (
                 Block(
@@ -131,11 +135,17 @@ class Replies:
 
     # Cards
 
-    def card(self, rule_id: str) -> Reply:
-        """The card of a red flag; a bare one with the emergency number if the rule is gone."""
-        return self._cards.get(rule_id, self._bare_card)
+    def card(self, page_id: str, others: Sequence[str] = ()) -> Reply:
+        """The card of a red flag; a bare one with the emergency number if its page is gone. ``others``: signs as loud
+        that were heard too, named in one line."""
+        card = self._cards.get(page_id, self._bare_card)
+        if not (names := [self._names[other] for other in others if other in self._names][:MOST_NAMED]):
+            return card
+        line = Block(BlockKind.PARAGRAPH, f"{self._phrases.also_heard} {', '.join(names)}.")
+        *rest, last = card.blocks
+        return replace(card, blocks=(*rest, line, last) if last.kind is BlockKind.NOTE else (*rest, last, line))
 
-    def _card(self, rule: Rule) -> Reply:
+    def _card(self, rule: RedFlag) -> Reply:
         card, level = rule.card, Level(rule.level)
         assert card is not None
         is_emergency = level is Level.EMERGENCY
@@ -182,7 +192,7 @@ class Replies:
         text = self._phrases.reminder_emergency if is_emergency else self._phrases.reminder_urgent
         return Block(BlockKind.HEADING, self._static(text))
 
-    def soon(self, rule: Rule) -> tuple[Block, ...]:
+    def soon(self, rule: RedFlag) -> tuple[Block, ...]:
         """The line of a ``soon`` rule under an answer."""
         return (
             (Block(BlockKind.PARAGRAPH, f"{self._phrases.soon_heading}: {self._static(rule.line)}"),)
@@ -190,7 +200,7 @@ class Replies:
             else ()
         )
 
-    def check(self, rule: Rule) -> tuple[tuple[Block, ...], Rows]:
+    def check(self, rule: RedFlag) -> tuple[tuple[Block, ...], Rows]:
         """The closed question of a rule: its text and its two buttons."""
         if rule.check is None:
             return (), ()

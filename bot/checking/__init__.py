@@ -11,7 +11,7 @@ from itertools import combinations
 
 from bot.assistant import Assistant
 from bot.checking.editor import remarks
-from bot.content import LANGUAGE, Content, entry_file
+from bot.content import LANGUAGE, Content, entry_file, red_flag_file
 from bot.content.reading import Loc
 from bot.conversation import Conversation, Kind, Message, Outcome
 from bot.errors import Problem, Severity
@@ -26,7 +26,6 @@ MAX_ANSWER_UNITS = 900
 MAX_SMOG = 9.0
 # More stems in common than this, and one phrasing is a copy of the other with a word changed.
 MAX_SHARED_STEMS = 0.5
-_RED_FLAGS = f"{LANGUAGE}/red-flags.yaml"
 _DOSE = re.compile(
     r"\b(?:\d+(?:[.,]\d+)?|one|two|three|four|five|six|eight|half an?)\s*"
     r"(?:mg|mcg|µg|milligrams?|ml|tablets?|pills?|capsules?|caplets?|(?:times|x)\s+(?:a|per|each|every)\s+day|times\s+daily)\b",
@@ -67,11 +66,11 @@ def live_problems(content: Content) -> list[Problem]:
             Problem(clinic.path, clinic.line("emergency"), "nobody has confirmed the emergency numbers.",
                     "Check each with its publisher, then fill `confirmed_by` and `confirmed_on`.")
         )  # fmt: skip
-    if not (content.red_flags.signed_by and content.red_flags.signed_on):
-        found.append(
-            Problem(_RED_FLAGS, content.documents[_RED_FLAGS].line("signed_by"), "no clinician has signed the rules.",
-                    "Have a clinician of the clinic read them, then fill `signed_by` and `signed_on`.")
-        )  # fmt: skip
+    for page in content.red_flags.pages:
+        if not (page.signed_by and page.signed_on):
+            line = content.documents[red_flag_file(page.id)].line("signed_by")
+            cure = "Have a clinician of the clinic read it, then fill `signed_by` and `signed_on`."
+            found.append(Problem(red_flag_file(page.id), line, "no clinician has signed this page.", cure))
     for entry in content.entries.values():
         if entry.reviewed_by.lower().startswith("example"):
             document = content.documents[entry_file(entry.id)]
@@ -186,6 +185,8 @@ def _swallowed(content: Content, assistant: Assistant) -> Iterator[Problem]:
         for index, phrasing in enumerate(entry.phrasings):
             top = assistant.find_red_flag(phrasing).top
             if top and top.level in (Level.EMERGENCY, Level.URGENT):
+                # A phrase of a page is staff's own and can be mended; what the model hears may well be meant.
+                is_phrase = any(one.startswith("phrase") for one in top.evidence)
                 yield _at(
                     content,
                     entry.id,
@@ -193,39 +194,30 @@ def _swallowed(content: Content, assistant: Assistant) -> Iterator[Problem]:
                     "Reword it; who writes that must get the warning.",
                     "phrasings",
                     index,
-                    severity=Severity.WARNING,
+                    severity=Severity.ERROR if is_phrase else Severity.WARNING,
                 )
 
 
 def _red_flag_lines(content: Content, assistant: Assistant) -> Iterator[Problem]:
-    document = content.documents[_RED_FLAGS]
-    for number, rule in enumerate(content.red_flags.rules):
-        level = Level(rule.level)
-        for index, line in enumerate(rule.must_fire):
+    """Every page's own examples, screened as patients are."""
+    for page in content.red_flags.pages:
+        level = Level(page.level)
+        for index, line in enumerate(page.must_raise):
             top = assistant.find_red_flag(line).top
             if top is None or top.level.rank < level.rank:
-                heard = f"only {top.level}" if top else "nothing"
-                yield _rule_problem(
-                    document.path,
-                    document.line("rules", number, "must_fire", index),
-                    rule.id,
-                    f"`{line}` must raise {level}, it raises {heard}.",
-                )
-        for index, line in enumerate(rule.must_not_fire):
+                heard = f"only {top.level} ({top.rule})" if top else "nothing"
+                yield _example(content, page.id, "must_raise", index, f"`{line}` must raise {level}, it raises {heard}.")
+        for index, line in enumerate(page.must_stay_quiet):
             top = assistant.find_red_flag(line).top
             if top and top.level in (Level.EMERGENCY, Level.URGENT):
-                yield _rule_problem(
-                    document.path,
-                    document.line("rules", number, "must_not_fire", index),
-                    rule.id,
-                    f"`{line}` must raise no alarm, it raises {top.level} ({top.rule}).",
-                )
+                message = f"`{line}` must raise no alarm, it raises {top.level} ({top.rule})."
+                yield _example(content, page.id, "must_stay_quiet", index, message)
 
 
-def _rule_problem(path: str, line: int, rule_id: str, message: str) -> Problem:
-    return Problem(
-        path, line, f"{rule_id}: {message}", "Mend the rule or its concepts; never delete the line to make it pass."
-    )
+def _example(content: Content, page_id: str, name: str, index: int, message: str) -> Problem:
+    path = red_flag_file(page_id)
+    cure = "Mend the phrases; an example that shows a fault is never deleted to make it pass."
+    return Problem(path, content.documents[path].line(name, index), message, cure)
 
 
 # The content's own tests

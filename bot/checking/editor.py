@@ -7,9 +7,10 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from bot.content import LANGUAGE, Content, entry_file
+from bot.content import LANGUAGE, Content, entry_file, red_flag_file
 from bot.content.hours_said import say_time
-from bot.content.red_flags import Rule
+from bot.content.red_flags import MOST_LINES, RedFlag
+from bot.content.red_flags import groups as groups_of
 from bot.errors import Problem, Severity
 from bot.text import words
 from bot.vocabulary import stem
@@ -45,7 +46,6 @@ _LINK = re.compile(r"https?://|www\.|\bt\.me/", re.IGNORECASE)
 MAX_ACTION, MAX_BULLET, MAX_BECAUSE = 80, 110, 240
 _stem = cache(stem)  # the same few thousand words stand in all phrasings
 NEAR = 0.75  # shares of stems: two entries claim nearly the same message
-_RED_FLAGS = f"{LANGUAGE}/red-flags.yaml"
 
 
 def remarks(content: Content) -> Iterator[Problem]:
@@ -54,6 +54,7 @@ def remarks(content: Content) -> Iterator[Problem]:
     yield from _untested(content)
     yield from _collisions(content)
     yield from _cards(content)
+    yield from _pages(content)
 
 
 def _words(content: Content) -> Iterator[Problem]:
@@ -112,18 +113,40 @@ def _collisions(content: Content) -> Iterator[Problem]:
                 break
 
 
+def _pages(content: Content) -> Iterator[Problem]:
+    """Pages that a clinician can read in three minutes, of phrases that are no everyday word and harm no example."""
+    everyday = {
+        word
+        for entry in content.entries.values()
+        for text in (entry.question, entry.answer, *entry.phrasings)
+        for word in words(text)
+    }
+    for page in content.red_flags.pages:
+        document = content.documents[red_flag_file(page.id)]
+        lines = max(document.lines.values(), default=1)
+        if lines > MOST_LINES:
+            message = f"the page has {lines} lines; at most {MOST_LINES} can be read aloud in three minutes."
+            yield Problem(document.path, lines, message, "Take out what is said twice.", Severity.WARNING)
+        for name, index, phrase in page.phrases():
+            at = document.line(name, index)
+            for side in groups_of(phrase):
+                for wording in side if len(groups_of(phrase)) == 1 else ():
+                    if len(words(wording)) == 1 and set(words(wording)) <= everyday:
+                        message = f"`{phrase}` is an everyday word: it would sound the alarm at harmless messages."
+                        yield Problem(document.path, at, message, "Write what people say with it.")
+
+
 def _cards(content: Content) -> Iterator[Problem]:
-    document = content.documents[_RED_FLAGS]
-    for number, rule in enumerate(content.red_flags.rules):
-        for message, cure, *loc in _card(rule):
-            line = document.line("rules", number, "card", *loc)
+    for page in content.red_flags.pages:
+        document = content.documents[red_flag_file(page.id)]
+        for message, cure, *loc in _card(page):
             severity = Severity.ERROR if "link" in message else Severity.WARNING
-            yield Problem(document.path, line, f"{rule.id}: {message}", cure, severity)
+            yield Problem(document.path, document.line("card", *loc), message, cure, severity)
 
 
-def _card(rule: Rule) -> Iterator[tuple[str, ...]]:
+def _card(page: RedFlag) -> Iterator[tuple[str, ...]]:
     """What is not in the grammar of a care card: one action, why, and few short bullets."""
-    card = rule.card
+    card = page.card
     if card is None:
         return
     if len(card.action) > MAX_ACTION or len(re.findall(r"[.!?](?:\s|$)", card.action)) > 1:

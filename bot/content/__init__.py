@@ -1,8 +1,8 @@
 """Everything the bot says and how it is tested, read from one folder and checked as a whole.
 
-The folder (``FAQ_DIR``) is complete: ``clinic.yaml``, and per language ``entries/*.yaml``, ``red-flags.yaml``,
-``phrases.yaml``, and where the clinic has them ``lexicon.yaml``, ``out-of-scope.yaml``, ``small-talk.yaml`` and
-``utterances/*.yaml``.
+The folder (``FAQ_DIR``) is complete: ``clinic.yaml``, and per language ``entries/*.yaml``, ``red-flags/*.yaml``,
+``phrases.yaml``, and where the clinic has them ``other-languages.yaml``, ``lexicon.yaml``, ``out-of-scope.yaml``,
+``small-talk.yaml`` and ``utterances/*.yaml``.
 """
 
 import hashlib
@@ -18,15 +18,16 @@ from bot.content.entries import Entry, OutOfScope, Source, UtteranceTests
 from bot.content.lexicon import Lexicon
 from bot.content.phrases import Phrases, SmallTalk
 from bot.content.reading import Document, parse, read
-from bot.content.red_flags import HARMLESS, Overheard, RedFlags
+from bot.content.red_flags import Languages, RedFlag, RedFlags
 from bot.errors import ContentError, Problem
 
 __all__ = [
-    "Clinic", "Content", "Entry", "Lexicon", "Overheard", "Phrases", "RedFlags", "SmallTalk", "Source", "UtteranceTests",
-    "fill", "load", "placeholders",
+    "Clinic", "Content", "Entry", "Lexicon", "Phrases", "RedFlag", "RedFlags", "SmallTalk", "Source", "UtteranceTests",
+    "fill", "load", "placeholders", "red_flag_file",
 ]  # fmt: skip
 
 LANGUAGE = "en"
+LANGUAGES_FILE = f"{LANGUAGE}/other-languages.yaml"
 MAX_FILES = 2_000
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -43,7 +44,6 @@ class Content:
     phrases: Phrases
     clinic: Clinic
     lexicon: Lexicon = field(default_factory=Lexicon)
-    overheard: Mapping[str, Overheard] = field(default_factory=dict)  # by file
     out_of_scope: tuple[str, ...] = ()
     small_talk: Mapping[str, SmallTalk] = field(default_factory=dict)
     utterances: tuple[UtteranceTests, ...] = ()
@@ -116,10 +116,9 @@ def load(faq_dir: Path) -> Content:
     reader = _Reader(faq_dir)
     clinic = reader.one("clinic.yaml", Clinic)
     phrases = reader.one(f"{LANGUAGE}/phrases.yaml", Phrases)
-    red_flags = reader.one(f"{LANGUAGE}/red-flags.yaml", RedFlags)
+    red_flags = _red_flags(reader)
     entries = _entries(reader)
     lexicon = reader.optional(f"{LANGUAGE}/lexicon.yaml", Lexicon)
-    overheard = _overheard(reader)
     out_of_scope = reader.optional(f"{LANGUAGE}/out-of-scope.yaml", OutOfScope)
     small_talk = _small_talk(reader)
     utterances = _utterances(reader)
@@ -131,7 +130,6 @@ def load(faq_dir: Path) -> Content:
         phrases=phrases,
         clinic=clinic,
         lexicon=lexicon or Lexicon(),
-        overheard=overheard,
         out_of_scope=out_of_scope.all_messages() if out_of_scope else (),
         small_talk=small_talk,
         utterances=utterances,
@@ -147,6 +145,31 @@ def load(faq_dir: Path) -> Content:
 def entry_file(entry_id: str) -> str:
     """Where an entry stands, relative to the FAQ folder."""
     return f"{LANGUAGE}/entries/{entry_id}.yaml"
+
+
+def red_flag_file(page_id: str) -> str:
+    """Where the page of a red flag stands, relative to the FAQ folder."""
+    return f"{LANGUAGE}/red-flags/{page_id}.yaml"
+
+
+def _red_flags(reader: _Reader) -> RedFlags | None:
+    folder = f"{LANGUAGE}/red-flags"
+    pages = [page for name in reader.folder(folder) if (page := _red_flag(reader, name))]
+    if not pages:
+        problem = Problem(folder, 1, "no red flag stands here.", "Put the shipped pages back: the bot must screen.")
+        reader.documents[folder] = Document(folder, problems=[problem])
+        return None
+    languages = reader.optional(LANGUAGES_FILE, Languages)
+    return RedFlags(tuple(sorted(pages, key=lambda page: (page.rank, page.id))), languages.root if languages else {})
+
+
+def _red_flag(reader: _Reader, name: str) -> RedFlag | None:
+    page, document = reader.one(name, RedFlag), reader.document(name)
+    if page and Path(name).stem != page.id:
+        document.report(
+            f"the file is named {Path(name).name}, the sign `{page.id}`.", f"Name the file {page.id}.yaml.", at=("id",)
+        )
+    return page
 
 
 def _entries(reader: _Reader) -> dict[str, Entry]:
@@ -194,11 +217,6 @@ def _utterances(reader: _Reader) -> tuple[UtteranceTests, ...]:
     return tuple(test for test in tests if test)
 
 
-def _overheard(reader: _Reader) -> dict[str, Overheard]:
-    found = {name: reader.one(name, Overheard) for name in reader.folder(f"{LANGUAGE}/overheard")}
-    return {name: lines for name, lines in found.items() if lines}
-
-
 def _references(content: Content) -> Iterator[Problem]:
     """Names that lead nowhere: in see_also, disclaimer, examples, tests and placeholders."""
     documents = content.documents
@@ -228,11 +246,12 @@ def _references(content: Content) -> Iterator[Problem]:
                 f"`{{{name}}}` is no placeholder.",
                 "Known: " + ", ".join(sorted(PLACEHOLDERS)) + ".",
             )
-    rules = {rule.id for rule in content.red_flags.rules}
-    for name, overheard in content.overheard.items():
-        for rule in sorted(overheard.root.keys() - rules - {HARMLESS}):
-            cure = f"Correct the id, or name it `{HARMLESS}`."
-            yield Problem(name, documents[name].line(rule), f"`{rule}` is no red flag.", cure)
+    pages = {page.id for page in content.red_flags.pages}
+    for language, said in content.red_flags.languages.items():
+        for page in sorted(said.signs.keys() - pages):
+            document = documents[LANGUAGES_FILE]
+            line = document.line(language, "signs", page)
+            yield Problem(document.path, line, f"`{page}` is no red flag.", "Correct the id.")
     for index, example in enumerate(content.phrases.examples):
         if content.entry(example) is None:
             yield Problem(

@@ -72,6 +72,7 @@ class Phrases(Model):
     soon_heading: Text
     emergency_bullets: Text
     urgent_bullets: Text
+    also_heard: Text
     reminder_emergency: Text
     reminder_urgent: Text
     help_arranged: Text

@@ -1,6 +1,7 @@
-"""``red-flags.yaml``: what must be noticed before anything is answered, in a form a clinician can read aloud."""
+"""The red flags: one page a sign in ``red-flags/``, which a clinician can read aloud and sign, and other languages."""
 
-import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Literal, Self
 
@@ -8,23 +9,23 @@ from pydantic import BeforeValidator, Field, RootModel, field_validator, model_v
 
 from bot.content.entries import Id, Model, Text
 
-_SEPARATOR = re.compile(r"[,\n]+")
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+HARMLESS = "harmless"  # the class of what raises nothing, beside the ids of the pages
+NEAR = " near "
+MOST_LINES = 70  # of a page: three minutes to read aloud
 
 
 def _split(value: object) -> object:
-    """``"numb, no feeling"`` as two items; a list stays one. Lines starting with ``--`` are remarks."""
+    """``"numb, no feeling"`` as two items; a list stays one."""
     if not isinstance(value, str):
         return value
-    kept = "\n".join(line for line in value.splitlines() if not line.lstrip().startswith("--"))
-    return tuple(item for part in _SEPARATOR.split(kept) if (item := part.strip()))
+    return tuple(item for part in value.replace("\n", ",").split(",") if (item := part.strip()))
 
 
 Items = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
 class Card(Model):
-    """What an emergency or urgent rule says: one ``action``, its reason, at most five ``if`` bullets, whose number."""
+    """What an emergency or urgent page says: one ``action``, its reason, at most five ``if`` bullets, whose number."""
 
     action: Text
     because: Text
@@ -40,85 +41,44 @@ class Check(Model):
     no: Text
 
 
-class When(Model):
-    """Combinations of concepts (``numb + saddle``), by how near together they must stand. The sign stands first."""
-
-    clause: Items = ()  # within about eight words
-    sentence: Items = ()  # within about twenty words
-    message: Items = ()  # anywhere in the message or in the messages of the last hour
-
-    def __bool__(self) -> bool:
-        return bool(self.clause or self.sentence or self.message)
-
-
-HARMLESS = "harmless"  # in place of a rule id, in ``overheard/``
-Heed = Literal["denied", "asked", "supposed", "past", "told", "animal"]
-ALL_HEEDS: tuple[Heed, ...] = ("denied", "asked", "supposed", "past", "told", "animal")
-
-
-class Rule(Model):
-    """One red flag. ``unless`` names concepts that explain the sign away (``cause + passed``: both
-    must stand near); ``heeds`` which contexts may block it."""
+class RedFlag(Model):
+    """One page. ``rank`` orders signs of one level: the lowest is the one that can wait least (red-flags reference,
+    "Several rules at once"). ``alone`` and ``always_heard`` are the floor's phrases."""
 
     id: Id
     level: Literal["emergency", "urgent", "soon"]
+    rank: Annotated[int, Field(ge=1, le=999)] = 500
+    name: Text
     what: Text
-    source: Text
+    sources: Annotated[tuple[Text, ...], Field(min_length=1)]
+    signed_by: str = ""
+    signed_on: date | None = None
     card: Card | None = None
     line: str = ""
     check: Check | None = None
-    when: When
-    ask_when: When = When()
-    unless: Items = ()
-    heeds: Annotated[tuple[Heed, ...], BeforeValidator(_split)] = ALL_HEEDS
-    must_fire: tuple[Text, ...] = ()
-    must_not_fire: tuple[Text, ...] = ()
+    alone: tuple[Text, ...] = ()
+    always_heard: Annotated[tuple[Text, ...], Field(min_length=1)]
+    must_raise: Annotated[tuple[Text, ...], Field(min_length=1)]
+    must_stay_quiet: tuple[Text, ...] = ()
+
+    @field_validator("signed_on", mode="before")
+    @classmethod
+    def _not_yet(cls, value: object) -> object:
+        return None if value == "" else value
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if self.level == "soon" and not self.line:
-            raise ValueError("a `soon` rule says nothing. | Write its `line`.")
+            raise ValueError("a `soon` page says nothing. | Write its `line`.")
         if self.level != "soon" and self.card is None:
-            raise ValueError(f"an {self.level} rule has no card. | Write its `card`.")
-        if self.ask_when and self.check is None:
-            raise ValueError("`ask_when` without a question. | Write its `check`.")
+            raise ValueError(f"an {self.level} page has no card. | Write its `card`.")
         return self
 
-
-class Scope(Model):
-    """Words that decide whether a sign counts: who, when, whether, denied or not."""
-
-    fillers: Items  # carry no sign
-    owners: Items  # my, his, mum's: fillers that name a person
-    same: Items = ()  # "im = i": variants of one word
-    real_words: Items = ()  # English words that are near a word of a rule and must stay as they are
-    joints: Items = ()  # short words that may stand in a run-together word
-    people: Items  # the patient or somebody whom the writer speaks for
-    anyone: Items  # you, people, someone: nobody in particular
-    subjects: Items  # words that begin a new thought
-    joining: Items  # and, because, so
-    contrasts: Items  # but, except
-    denials: Items
-    whole_denials: Items  # it's not that, not saying
-    not_denials: Items  # not only, no idea
-    listed: Items  # symptom nouns that carry a denial over a comma
-    settled: Items  # ruled out, none
-    openers: Items  # can, does, what, is it
-    before_question: Items = ()  # hi, please, sorry: may stand before an opener
-    modals: Items  # can, could, should: "can I" asks about what may be
-    supposed: Items  # what if, if I ever, might
-    told: Items  # read about, in a film
-    fiction: Items = ()  # in a film, a dream: "he" and "she" after it are people of the story
-    lasting: Items = ()  # "it never came back": no harmless cause explains that
-    answers_no: Items = ()  # "fever? no."
-    examined: Items = ()  # "she asked about numbness, bladder …"
-    cleared: Items = ()  # "… all negative"
-    unclear: Items = ()  # what keeps an answer from being no to all: "yes", "but", "told her"
-    past: Items
-    over: Items
-    now: Items
-    animals: Items
-    idioms: Items  # words that mean something else here; they meet no concept
+    def phrases(self) -> Iterator[tuple[str, int, str]]:
+        """Every phrase with where it stands."""
+        for name in ("alone", "always_heard"):
+            for index, phrase in enumerate(getattr(self, name)):
+                yield name, index, phrase
 
 
 class Language(Model):
@@ -128,49 +88,25 @@ class Language(Model):
     signs: dict[str, Items] = {}
 
 
-class Overheard(RootModel[dict[str, tuple[Text, ...]]]):
-    """A file of ``overheard/``: messages for the second listener, by rule id, or under ``harmless``."""
+class Languages(RootModel[dict[str, Language]]):
+    """``other-languages.yaml``, by the name of the language."""
 
 
-class RedFlags(Model):
-    """The whole file."""
+@dataclass(frozen=True)
+class RedFlags:
+    """All pages, those that can wait least first, and the other languages."""
 
-    signed_by: str = ""
-    signed_on: date | None = None
-    concepts: dict[Name, Items]
-    scope: Scope
-    rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
-    languages: dict[str, Language] = {}
+    pages: tuple[RedFlag, ...]
+    languages: Mapping[str, Language] = field(default_factory=dict)
 
-    @field_validator("signed_on", mode="before")
-    @classmethod
-    def _not_yet(cls, value: object) -> object:
-        return None if value == "" else value
-
-    @model_validator(mode="after")
-    def _names_are_known(self) -> Self:
-        ids = [rule.id for rule in self.rules]
-        if twice := sorted({name for name in ids if ids.count(name) > 1}):
-            raise ValueError(f"the rule {', '.join(twice)} stands twice. | Keep one of them.")
-        for rule in self.rules:
-            used = [
-                name.strip()
-                for when in (rule.when, rule.ask_when)
-                for combination in (*when.clause, *when.sentence, *when.message)
-                for name in combination.split("+")
-            ]
-            excuses = (name.strip() for text in rule.unless for name in text.split("+"))
-            unknown = sorted({n for n in (*used, *excuses) if n not in self.concepts and not n.startswith('"')})
-            if unknown:
-                raise ValueError(
-                    f"{rule.id} uses {', '.join(unknown)}, which is no concept. | Add it under `concepts:`."
-                )
-        return self
-
-    def rule(self, rule_id: str) -> Rule:
-        """The rule with this id. KeyError if there is none."""
-        return next((rule for rule in self.rules if rule.id == rule_id), None) or _missing(rule_id)
+    def page(self, page_id: str) -> RedFlag | None:
+        """The page with this id."""
+        return next((page for page in self.pages if page.id == page_id), None)
 
 
-def _missing(rule_id: str) -> Rule:
-    raise KeyError(rule_id)
+def groups(phrase: str) -> tuple[tuple[str, ...], ...]:
+    """A phrase as its groups of wordings: one group of one wording, or the two sides of ``near``."""
+    if NEAR not in phrase:
+        return ((phrase.strip(),),)
+    sides = phrase.split(NEAR)
+    return tuple(tuple(item for part in side.split(",") if (item := part.strip())) for side in sides)

@@ -37,7 +37,7 @@ class LanguageScreen:
     """Word lists of other languages, and phrases for the worst signs in them."""
 
     def __init__(self, red_flags: RedFlags) -> None:
-        self._levels = {rule.id: Level(rule.level) for rule in red_flags.rules}
+        self._levels = {rule.id: Level(rule.level) for rule in red_flags.pages}
         self._languages_of: dict[str, list[str]] = {}
         for name, language in red_flags.languages.items():
             for word in dict.fromkeys(_tokens(" ".join(language.words))):

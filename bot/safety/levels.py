@@ -25,7 +25,7 @@ _RANKS = {Level.EMERGENCY: 4, Level.URGENT: 3, Level.CHECK: 2, Level.SOON: 1}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule that was met. ``evidence`` says for people which words met which concept."""
+    """A sign that was heard. ``evidence`` says for people what spoke for it."""
 
     level: Level
     rule: str
@@ -34,28 +34,27 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A concept that a message spoke of, kept for an hour in place of the words. Never holds words of the patient."""
+    """One side of a floor phrase that a message spoke of, kept for an hour in place of the words: page, number, side.
+    Never holds words of the patient."""
 
     concept: str
-    polarity: str  # "said" | "denied"
-    time: str = "now"  # "now" | "past"
 
     def to_json(self) -> dict[str, str]:
-        return {"concept": self.concept, "polarity": self.polarity, "time": self.time}
+        return {"concept": self.concept}
 
     @classmethod
     def from_json(cls, kept: Mapping[str, str]) -> Self:
-        """The opposite of ``to_json``; missing keys take their plainest meaning."""
-        return cls(str(kept.get("concept", "")), str(kept.get("polarity", "said")), str(kept.get("time", "now")))
+        """The opposite of ``to_json``; what earlier versions kept besides is passed over."""
+        return cls(str(kept.get("concept", "")))
 
 
 @dataclass(frozen=True, slots=True)
 class Screening:
-    """What one message gave: ``findings`` highest first, at equal level in the order of the file.
+    """What one message gave: ``findings`` highest first, at equal level the one that can wait least.
 
     ``blocked`` tells for people what was met and why it does not count. ``is_foreign``: another script or language than
     the bot reads, so that the number and the clinic's phone must go out at once. ``is_degraded``: a part of the
-    screening failed; what was found still counts, and the safety line must go out.
+    screening is missing or failed; what was found still counts, and the safety line must go out.
     """
 
     findings: tuple[Finding, ...] = ()

@@ -71,7 +71,7 @@ def tests(content: Content) -> set[str]:
 
 def red_flag_lines(content: Content) -> set[str]:
     """Messages that must raise an alarm, or must not."""
-    return {line for rule in content.red_flags.rules for line in (*rule.must_fire, *rule.must_not_fire)}
+    return {line for page in content.red_flags.pages for line in (*page.must_raise, *page.must_stay_quiet)}
 
 
 def alarm(assistant: Assistant, utterance: str) -> str:

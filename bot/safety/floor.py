@@ -1,0 +1,145 @@
+"""The floor: the phrases of the red-flag pages, heard whatever the model says.
+
+A phrase's words must stand one after the other, with at most one other word between; words are compared by stems, and
+"my", "the" … don't count. The two sides of ``near`` stand within a few words of each other in one sentence.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bot.content.red_flags import RedFlag, groups
+from bot.safety.negation import Scopes, Span
+from bot.understanding import Parsed, split_words
+
+NEAR_WORDS: Final = 6  # words between the two sides of a `near`
+_SILENT: Final = frozenset(
+    "my the a an his her their our your its i he she of really very so just quite bit is are am be been".split()
+)
+_SHORT_ENOUGH: Final = 8  # words of a message that may complete what an earlier one began
+
+Wording = tuple[str, ...]
+Sides = dict[int, dict[int, list[Span]]]  # phrase, side: where it stands
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A phrase that was met. ``is_alone``: enough by itself. ``is_supposed``: asked about or supposed, not reported."""
+
+    rule: str
+    phrase: str
+    is_alone: bool = False
+    is_supposed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Phrase:
+    rule: str
+    text: str
+    is_alone: bool
+    sides: tuple[tuple[Wording, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the floor met in one message. ``denied``: phrases that a negation took back, for whoever asks why.
+    ``halves``: sides of a `near` of which the other was not said, as ``"rule/number/side"``."""
+
+    hits: tuple[Hit, ...] = ()
+    denied: tuple[Hit, ...] = ()
+    halves: tuple[str, ...] = ()
+
+
+class Floor:
+    """The phrases of all pages, compiled. Immutable."""
+
+    def __init__(self, pages: Iterable[RedFlag]) -> None:
+        self._phrases: list[_Phrase] = []
+        self._emergencies: set[str] = set()
+        self._by_word: dict[str, set[tuple[int, int, int]]] = {}  # a wording by its first word that counts
+        for page in pages:
+            if page.level == "emergency":
+                self._emergencies.add(page.id)
+            for name, _, text in page.phrases():
+                self._add(_Phrase(page.id, text, name == "alone", _compiled(text)))
+
+    def _add(self, phrase: _Phrase) -> None:
+        number = len(self._phrases)
+        self._phrases.append(phrase)
+        for side, wordings in enumerate(phrase.sides):
+            for at, wording in enumerate(wordings):
+                self._by_word.setdefault(wording[0], set()).add((number, side, at))
+
+    def listen(self, parsed: Parsed, earlier: Iterable[str] = ()) -> Heard:
+        """The phrases in ``parsed``. ``earlier``: halves that messages of the last hour left open."""
+        counting = [at for at, word in enumerate(parsed.words) if word not in _SILENT]
+        stems = [parsed.stems[at] for at in counting]
+        sides: Sides = {}
+        for first, one in enumerate(stems):
+            for number, side, at in self._by_word.get(one, ()):
+                if last := _end(stems, first, self._phrases[number].sides[side][at]):
+                    place = counting[first], counting[last - 1] + 1
+                    sides.setdefault(number, {}).setdefault(side, []).append(place)
+        return self._judged(parsed, sides, set(earlier))
+
+    def _judged(self, parsed: Parsed, sides: Sides, earlier: set[str]) -> Heard:
+        scopes = Scopes(parsed.stems, parsed.breaks)
+        is_short = len(parsed.words) <= _SHORT_ENOUGH
+        hits: list[Hit] = []
+        denied: list[Hit] = []
+        halves: list[str] = []
+        for number in sorted(sides):
+            phrase, found = self._phrases[number], sides[number]
+            places = list(_places(parsed, phrase, found))
+            true = [place for place in places if not scopes.is_denied(place)]
+            if true:
+                is_supposed = all(scopes.is_supposed(place) for place in true)
+                hits.append(Hit(phrase.rule, phrase.text, phrase.is_alone, is_supposed))
+            elif places:
+                denied.append(Hit(phrase.rule, phrase.text))
+            elif len(phrase.sides) == 2 and phrase.rule in self._emergencies and len(found) == 1:
+                side = next(iter(found))
+                if any(not scopes.is_denied((place,)) for place in found[side]):
+                    halves.append(f"{phrase.rule}/{number}/{side}")
+                    if is_short and f"{phrase.rule}/{number}/{1 - side}" in earlier:
+                        hits.append(Hit(phrase.rule, f"{phrase.text} (with an earlier message)"))
+        return Heard(tuple(hits), tuple(denied), tuple(halves))
+
+
+def _compiled(text: str) -> tuple[tuple[Wording, ...], ...]:
+    return tuple(
+        tuple(wording for said in side if (wording := compile_wording(said))) for side in groups(text)
+    )
+
+
+def compile_wording(said: str) -> Wording:
+    """The stems that count in a wording; all of them where none would be left."""
+    words, stems, _ = split_words(said.lower())
+    counting = tuple(one for word, one in zip(words, stems, strict=True) if word not in _SILENT)
+    return counting or stems
+
+
+def _end(stems: Sequence[str], first: int, wording: Wording) -> int:
+    """Where ``wording`` ends that begins at ``first``, one word between allowed; 0 if it does not stand there."""
+    at = first + 1
+    for wanted in wording[1:]:
+        if at < len(stems) and stems[at] == wanted:
+            at += 1
+        elif at + 1 < len(stems) and stems[at + 1] == wanted:
+            at += 2
+        else:
+            return 0
+    return at
+
+
+def _places(parsed: Parsed, phrase: _Phrase, found: dict[int, list[Span]]) -> Iterator[tuple[Span, ...]]:
+    """Where the whole phrase stands: the span of its words, or of each side."""
+    if len(phrase.sides) == 1:
+        yield from ((span,) for span in found.get(0, ()) if "." not in parsed.breaks[span[0] + 1 : span[1]])
+        return
+    for left in found.get(0, ()):
+        for right in found.get(1, ()):
+            start, end = min(left[0], right[0]), max(left[1], right[1])
+            between = max(left[0], right[0]) - min(left[1], right[1])
+            if between <= NEAR_WORDS and "." not in parsed.breaks[start + 1 : end]:
+                yield left, right

@@ -1,0 +1,135 @@
+"""What a message says, found once: corrected words, and one pass of one encoder. Every part of the bot goes by this."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from bot.content import Content
+from bot.text import normalize
+from bot.understanding.encoder import Encoder, Floats, ModelError
+from bot.understanding.spelling import Speller
+from bot.vocabulary import stem
+
+__all__ = [
+    "Encoder", "Floats", "ModelError", "Parsed", "Speller", "Understanding", "load_understanding",
+    "read_plainly", "split_words",
+]  # fmt: skip
+
+MOST_CHARACTERS = 4096  # Telegram's own limit; what a channel lets through beyond it is not read
+MOST_KEPT = 256  # messages; between intake and answer each is asked for several times
+
+_TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[.!?;:,()\n—–]+")
+# Ways to say one thing: both sides of every comparison are written alike.
+_UNABLE = re.compile(r"\b(?:can ?not|could(?: not|n'?t)|(?:not able|unable) to|cann?ae|ca?rnt|cnt)\b")
+_CONTRACTIONS = {
+    "im": "i am", "ive": "i have", "dont": "do not", "doesnt": "do not", "does": "do", "didnt": "did not",
+    "isnt": "is not", "wasnt": "is not", "arent": "is not", "havent": "have not", "hasnt": "have not", "wont": "will not",
+    "wanna": "want to", "its": "it is", "hes": "he is", "shes": "she is",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parsed:
+    """One message. ``text``: as typed. ``corrected``: lower case, slips mended. ``stems`` and ``breaks`` go together:
+    ``breaks[i]`` is what stands before word i, "" or "," or "." (which also stands for ? and a new line).
+
+    ``vectors``: one unit vector for each window of 256 pieces (windows × width), None where the model is missing.
+    """
+
+    text: str
+    corrected: str = ""
+    words: tuple[str, ...] = ()
+    stems: tuple[str, ...] = ()
+    breaks: tuple[str, ...] = ()
+    vectors: Floats | None = field(default=None, repr=False)
+
+
+class Understanding:
+    """Parses messages. Immutable but for a cache of the last few hundred; threads may share it.
+
+    ``trouble`` says why the model is missing; empty while it hears.
+    """
+
+    def __init__(self, known: Iterable[str], encoder: Encoder | None, trouble: str = "") -> None:
+        """``known``: words that the content uses. ``encoder`` is None where it could not be loaded."""
+        self.encoder = encoder
+        self.trouble = trouble
+        self._speller = Speller(known, encoder.words if encoder else ())
+        self.parse = lru_cache(maxsize=MOST_KEPT)(self._parse)
+
+    def _parse(self, text: str) -> Parsed:
+        """What ``text`` says. Never raises: what breaks leaves its part empty, and the floor reads on."""
+        return self.parse_all([text])[0]
+
+    def parse_all(self, texts: Sequence[str]) -> list[Parsed]:
+        """Many at once, encoded together: for checks and for a backlog."""
+        read = [self._read(text[:MOST_CHARACTERS]) for text in texts]
+        if self.encoder is None:
+            return [Parsed(text, *one) for text, one in zip(texts, read, strict=True)]
+        vectors = self.encoder.encode([corrected for corrected, *_ in read])
+        return [Parsed(text, *one, vector) for text, one, vector in zip(texts, read, vectors, strict=True)]
+
+    def _read(self, text: str) -> tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+        corrected, at = [], 0
+        normal = normalize(text)
+        for match in _TOKEN.finditer(normal):
+            token = match.group()
+            if token[0].isalnum():
+                bare = token.replace("'", "")
+                better = self._speller.correct(bare)
+                corrected += [normal[at : match.start()], token if better == bare else better]
+                at = match.end()
+        whole = "".join(corrected) + normal[at:]
+        return (whole, *split_words(whole))
+
+
+def split_words(corrected: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Words of a normalised text, their stems, and the break before each, contractions written out."""
+    words: list[str] = []
+    breaks: list[str] = []
+    pending = ""
+    for token in _TOKEN.findall(_UNABLE.sub("cant", corrected)):
+        if not token[0].isalnum():
+            pending = "." if pending == "." or not set(token) <= {","} else ","
+            continue
+        bare = token.replace("'", "")
+        for word in _CONTRACTIONS.get(bare, bare).split():
+            words.append(word)
+            breaks.append(pending)
+            pending = ""
+    return tuple(words), tuple(map(stem, words)), tuple(breaks)
+
+
+def read_plainly(text: str) -> Parsed:
+    """``text`` as it stands, no slip mended and nothing encoded: for checks of the content's own words."""
+    normal = normalize(text)
+    return Parsed(text, normal, *split_words(normal))
+
+
+@lru_cache(maxsize=1)
+def _load_encoder() -> tuple[Encoder | None, str]:
+    """The encoder of the package, once a process, and what is wrong with it."""
+    try:
+        return Encoder(), ""
+    except ModelError as error:
+        return None, str(error)
+
+
+def load_understanding(content: Content) -> Understanding:
+    """How messages are understood that are answered from ``content``."""
+    encoder, trouble = _load_encoder()
+    return Understanding(known_words(content), encoder, trouble)
+
+
+def known_words(content: Content) -> frozenset[str]:
+    """Every word that the content uses: what a slip may be led to."""
+    texts = [*content.out_of_scope]
+    for entry in content.entries.values():
+        texts += [entry.question, entry.answer, *entry.phrasings]
+    for talk in content.small_talk.values():
+        texts += talk.phrasings
+    for page in content.red_flags.pages:
+        texts += [page.name, page.what, *page.alone, *page.always_heard, *page.must_raise, *page.must_stay_quiet]
+    texts += [wording for _, wording in content.lexicon.wordings()]
+    return frozenset(word for text in texts for word in split_words(normalize(text))[0])
