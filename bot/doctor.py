@@ -195,7 +195,8 @@ def _telegram(settings: Settings, content: "Content | None") -> Iterator[Finding
     from bot.channels.telegram import Telegram
 
     async def look() -> list[Finding]:
-        telegram = Telegram(settings.token, settings.telegram_api_base_url)
+        url = settings.telegram_api_base_url
+        telegram = Telegram(settings.token, url, settings.proxy_for(url))
         try:
             return [finding async for finding in _asked(telegram, settings, content)]
         finally:
@@ -213,7 +214,10 @@ async def _asked(telegram: "Telegram", settings: Settings, content: "Content | N
         if trouble.kind == "unauthorized":
             yield wrong("Telegram refuses the token", "Copy it again from @BotFather into TELEGRAM_BOT_TOKEN.")
         else:
-            yield wrong(f"Telegram can't be reached ({trouble.kind})", "Check the network and TELEGRAM_API_BASE_URL.")
+            cure = (
+                "Check the network, TELEGRAM_API_BASE_URL, and HTTPS_PROXY or ALL_PROXY where the way out is a proxy."
+            )
+            yield wrong(f"Telegram can't be reached ({trouble.kind})", cure)
         return
     yield fine(f"the token belongs to @{me.get('username', '?')}")
     yield clock(telegram.server_date)

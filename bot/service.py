@@ -59,6 +59,10 @@ class Current:
 def run(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit code. Raises a BotError, one line, when it can't start."""
     logs.set_up(settings.log_level, settings.log_format, settings.secrets())
+    for remark in settings.remarks:
+        log().warning("a setting does not do what it should", why=remark)
+    if settings.token:
+        settings.proxy_for(settings.telegram_api_base_url)  # refused before half a minute of learning
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the loop takes signals: nothing is in hand yet
     snapshots = Snapshots(state_folder(database_path(settings.database_url)) / "snapshots")
     second_stage = settings.matcher_second_stage != "off"
@@ -135,7 +139,8 @@ class Service:
         if settings.token:
             from bot.channels.telegram import Telegram
 
-            self._telegram = Telegram(settings.token, settings.telegram_api_base_url)
+            url = settings.telegram_api_base_url
+            self._telegram = Telegram(settings.token, url, settings.proxy_for(url))
             channels.append(self._telegram)
             paces[self._telegram.name] = Pace(settings.telegram_send_rate)
         if settings.has_page:
