@@ -111,7 +111,7 @@ class Service:
         self._telegram: Telegram | None = None
         self._polling: Polling | None = None
         self._webhook: Webhook | None = None
-        self._backups = Backups(store.path, settings.data_dir / "backups", settings.backup_keep)
+        self._backups = Backups(store.path, settings.faq_dir, settings.backup_keep)
 
     async def serve(self) -> int:
         loop = asyncio.get_running_loop()
@@ -176,9 +176,10 @@ class Service:
             "outbox_waiting": lambda: len(self._outbox),
             "oldest_waiting_seconds": self._readiness.oldest,
             "ready": lambda: float(self._readiness()["ready"]),
-            "last_backup_timestamp_seconds": lambda: self._backups.last_good,
             "last_heard_timestamp_seconds": self._heard,
         }
+        if settings.backup_hours:  # else there is none to be old
+            self._metrics.gauges["last_backup_timestamp_seconds"] = lambda: self._backups.last_good
         self._upkeep = Upkeep(settings, self._store, self._backups, self._readiness)
 
     def _make_office(self, make: Callable[[Content], Assistant]) -> Office:

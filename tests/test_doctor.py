@@ -11,7 +11,7 @@ import pytest
 from botapi import BotApi
 from serving import serving, settings_for
 
-from bot.backup import create
+from bot.backup import Backups
 from bot.doctor import Finding, State, clock, report
 from bot.store import open_store
 
@@ -33,7 +33,7 @@ async def test_a_bot_that_runs_well_is_fine(tmp_path: Path, assistant: Any) -> N
     async with BotApi() as api, serving(tmp_path, api, assistant, faq_dir=FAQ) as running:
         while api.profile["menu"]["type"] != "commands":
             await asyncio.sleep(0.05)
-        await asyncio.to_thread(create, f"sqlite:///{running.store.path}")
+        await asyncio.to_thread(Backups(running.store.path, FAQ).create)
         found = await examined(tmp_path, api)
     assert [str(one) for one in found if one.state is State.WRONG and "example" not in one.what] == []
     assert told(found, "@test_bot").state is State.FINE
@@ -89,7 +89,7 @@ async def test_a_webhook_that_does_not_fit_the_settings_is_told(
 async def test_old_and_missing_backups_are_told(tmp_path: Path) -> None:
     open_store(f"sqlite:///{tmp_path}/bot.db").close()
     assert told(await examined(tmp_path), "no backup").state is State.WRONG
-    made = create(f"sqlite:///{tmp_path}/bot.db")
+    made = Backups(tmp_path / "bot.db", FAQ).create()
     os.utime(made.path, (time.time() - 5 * 86400,) * 2)
     assert "hours old" in told(await examined(tmp_path), "last backup").what
 
