@@ -11,7 +11,7 @@ ORDER = (
     "startup", "text", "vocabulary", "identifiers", "readability", "content", "learning", "matching", "safety", "conversation", "replies",
     "assistant", "checking", "evaluation", "asking", "logs", "metrics", "store", "settings", "lanes",
     "trials",
-    "pace", "turns", "intake", "inbox", "outbox", "staff", "channels", "archive", "backup", "readiness", "web", "upkeep",
+    "pace", "turns", "intake", "inbox", "outbox", "staff", "channels", "archive", "backup", "readiness", "connections", "web", "upkeep",
     "doctor", "operating",
     "service", "cli",
 )  # fmt: skip

@@ -10,7 +10,7 @@ from hmac import compare_digest
 from urllib.parse import parse_qs, urlsplit
 from zlib import crc32
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from bot.channels.taps import utterance
 from bot.channels.web.transcript import Asked, Transcript
@@ -89,10 +89,13 @@ def is_from_page(request: Request, fields: Fields, session: Session | None) -> b
 async def read_fields(request: Request) -> dict[str, str]:
     """The form's fields; Unusable if it is too large or not text."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise Unusable(413, f"That is too long. Please send at most {MAX_UNITS:,} characters at a time.")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY:
+                raise Unusable(413, f"That is too long. Please send at most {MAX_UNITS:,} characters at a time.")
+    except ClientDisconnect:
+        raise Unusable(400, "The message did not come in whole. Please send it again.") from None
     try:
         parsed = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=20, errors="strict")
     except ValueError:
