@@ -64,7 +64,8 @@ def run(settings: Settings) -> int:
     if settings.token:
         settings.proxy_for(settings.telegram_api_base_url)  # refused before half a minute of learning
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the loop takes signals: nothing is in hand yet
-    snapshots = Snapshots(state_folder(database_path(settings.database_url)) / "snapshots")
+    path = database_path(settings.database_url)
+    snapshots = Snapshots(state_folder(path) / "snapshots")
     second_stage = settings.matcher_second_stage != "off"
 
     def make(content: Content) -> Assistant:
@@ -77,6 +78,8 @@ def run(settings: Settings) -> int:
         current = Current(make(content))
     taken = bind(settings.web_host, settings.web_port)
     with contextlib.closing(taken):
+        if not path.exists():
+            log().info("a new database is made; nothing is remembered from before", file=str(path.absolute()))
         store = open_store(settings.database_url)
         try:
             return asyncio.run(Service(settings, current, store, taken, make).serve())
@@ -243,6 +246,7 @@ class Service:
             self._stopping.set()
             return
         if not is_sure:
+            log().warning("Telegram can't be reached at the start; trying on")  # once, however long it takes
             self._keep("token", self._check_token_again)
         if self._polling:
             self._keep("polling", self._polling.run)
@@ -283,8 +287,6 @@ class Service:
                     "Telegram refuses the token (TELEGRAM_BOT_TOKEN). Copy it again from @BotFather."
                 )
                 self._stopping.set()
-            elif trouble.kind != "unauthorized":
-                log().warning("Telegram can't be reached at the start; trying on")
             return False
         return True
 

@@ -234,11 +234,14 @@ def _with_secrets(values: Mapping[str, str], place: str) -> dict[str, str]:
             raise SettingsError(f"{name.upper()} and {variable} are both set in {place}. Keep one.")
         try:
             found[name] = Path(path).read_text(encoding="utf-8-sig").strip()
-        except (OSError, UnicodeDecodeError) as error:
+        except PermissionError:
+            user = os.geteuid()
             raise SettingsError(
-                f"{variable}: {path} can't be read by user {os.geteuid()} ({type(error).__name__}). Check the path; the "
-                f"bot's user must own the file: chown {os.geteuid()} {path} && chmod 400 {path}"
+                f"{variable}: {path} can't be read by user {user}, who runs the bot: chown {user} {path} && chmod 400 {path}"
             ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise SettingsError(f"{variable}: {path} can't be read ({why}). Check the path.") from None
         if not found[name]:
             raise SettingsError(f"{variable}: {path} is empty. Write the value into it.")
     return found

@@ -122,7 +122,7 @@ def test_a_file_named_in_dot_env_that_is_missing_is_refused_and_the_environment_
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / ".env").write_text("TELEGRAM_BOT_TOKEN_FILE=/nowhere/token\n")
-    with pytest.raises(SettingsError, match=r"TELEGRAM_BOT_TOKEN_FILE: /nowhere/token can't be read by user \d+"):
+    with pytest.raises(SettingsError, match="TELEGRAM_BOT_TOKEN_FILE: /nowhere/token can't be read"):
         load_settings()
     (tmp_path / ".env").write_text("TELEGRAM_BOT_TOKEN=1:file\n")
     (tmp_path / "secret").write_text("2:environment")
