@@ -78,7 +78,7 @@ def run(settings: Settings) -> int:
         current = Current(make(content))
     taken = bind(settings.web_host, settings.web_port)
     with contextlib.closing(taken):
-        if not path.exists():
+        if not path.exists() or not path.stat().st_size:
             log().info("a new database is made; nothing is remembered from before", file=str(path.absolute()))
         store = open_store(settings.database_url)
         try:
