@@ -194,20 +194,5 @@ def evaluate(
             typer.echo(line)
 
 
-@app.command()
-def missed() -> None:
-    """List what nobody could answer, identifiers taken out, newest first."""
-    from bot.store import missed as listed
-
-    found = listed(_settings().database_url)
-    for row in found:
-        guesses = f"  ({', '.join(row.candidates)}?)" if row.candidates else ""
-        typer.echo(f"{row.asked_at:%Y-%m-%d %H:%M}  {row.times} ×  {row.reason}: {row.utterance}{guesses}")
-    typer.echo(f"{len(found)} missed.")
-
-
 add_commands(app, _place)
 add_operator_commands(app, _settings)
-
-
-add_commands(app, _place)

@@ -12,10 +12,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.backup import Backups
+from bot.backup import Backups, verify_backup
 from bot.errors import BotError, ContentError
 from bot.logs import Redactor
 from bot.settings import Settings
+from bot.staff.folder import unwritable_folder
 
 if TYPE_CHECKING:
     from bot.channels.telegram import Telegram
@@ -25,6 +26,9 @@ FREE_BYTES: Final = 200_000_000
 CLOCK_SECONDS: Final = 60.0
 DATED: Final = re.compile(r"(\d{1,2})\.?\s+([A-Za-z]{3})[a-z]*\.?\s+(\d{4})")
 COMMANDS: Final = ("start", "help", "privacy", "forget")
+EDITS_CURE: Final = (
+    "Set FAQ_DIR to a folder of the bot's user (`python -m bot init FOLDER` makes one), or let it write there."
+)
 
 
 class State(StrEnum):
@@ -63,8 +67,10 @@ def report(settings: Settings) -> list[Finding]:
     found: list[Finding] = []
     content: list[Content] = []
     for look in (
+        lambda: (wrong(remark, "See .env.example.") for remark in settings.remarks),
         lambda: _content(settings, content),
         lambda: _listening(settings),
+        lambda: _edits(settings),
         lambda: _store(settings),
         lambda: _backups(settings),
         lambda: _disk(settings.data_dir),
@@ -133,6 +139,15 @@ def _listening(settings: Settings) -> Iterator[Finding]:
         yield fine("sentence vectors are installed")
 
 
+def _edits(settings: Settings) -> Iterator[Finding]:
+    if settings.staff_chat_id is None:
+        return
+    if folder := unwritable_folder(settings.faq_dir):
+        yield wrong(f"staff's edits can't be written into {folder}", EDITS_CURE)
+    else:
+        yield fine(f"staff's edits can be written into {settings.faq_dir}")
+
+
 def _store(settings: Settings) -> Iterator[Finding]:
     from bot.store import database_path, is_served, stuck
     from bot.store.copies import verify
@@ -142,6 +157,8 @@ def _store(settings: Settings) -> Iterator[Finding]:
         yield note(f"there is no database at {path} yet", "Start the bot once: `make run`.")
         return
     rows = verify(path)
+    if path.stat().st_mode & 0o077:
+        yield wrong(f"{path} may be read by other users", f"chmod 600 {path}; the bot does so at each start.")
     yield fine(f"database {path}: every page is whole, {sum(rows.values())} rows")
     yield fine("the bot is running") if is_served(path) else note("the bot is not running", "Start it: `make run`.")
     if count := len(stuck(settings.database_url)):
@@ -152,19 +169,20 @@ def _store(settings: Settings) -> Iterator[Finding]:
 
 def _backups(settings: Settings) -> Iterator[Finding]:
     from bot.store import database_path
-    from bot.store.copies import verify
 
     path = database_path(settings.database_url)
     if not path.exists():
         return
-    paths = Backups(path, path.parent / "backups", settings.backup_keep).paths()
+    paths = Backups(path, settings.faq_dir, settings.backup_keep).paths()
     if not paths:
         yield wrong("there is no backup", "Run `python -m bot backup`; see BACKUP_HOURS.")
         return
     age = (time.time() - paths[-1].stat().st_mtime) / 3600
-    verify(paths[-1])
+    last = verify_backup(paths[-1])
     limit = 2 * max(settings.backup_hours, 24)
-    if age > limit:
+    if last.content is None:
+        yield wrong(f"the last backup ({paths[-1].name}) holds no content", "Run `python -m bot backup`.")
+    elif age > limit:
         yield wrong(f"the last backup is {age:.0f} hours old", "Run `python -m bot backup` and look into the log.")
     else:
         yield fine(f"the last backup ({paths[-1].name}) is {age:.0f} hours old and whole")
@@ -182,8 +200,9 @@ def _disk(folder: Path) -> Iterator[Finding]:
 
 def _secrets(settings: Settings) -> Iterator[Finding]:
     env_file = Path(".env")
-    if settings.token and env_file.is_file() and env_file.stat().st_mode & 0o077:
-        yield wrong(".env may be read by other users", "chmod 600 .env")
+    text = env_file.read_text(encoding="utf-8-sig") if env_file.is_file() else ""
+    if any(secret in text for secret in settings.secrets()) and env_file.stat().st_mode & 0o077:
+        yield wrong(".env holds secrets and may be read by other users", "chmod 600 .env")
     if settings.telegram_webhook_url and settings.telegram_webhook_url.startswith("http://"):
         yield note("the webhook's address is plain http", "Right only with a local Bot API server; else use https.")
 
@@ -195,7 +214,8 @@ def _telegram(settings: Settings, content: "Content | None") -> Iterator[Finding
     from bot.channels.telegram import Telegram
 
     async def look() -> list[Finding]:
-        telegram = Telegram(settings.token, settings.telegram_api_base_url)
+        url = settings.telegram_api_base_url
+        telegram = Telegram(settings.token, url, settings.proxy_for(url))
         try:
             return [finding async for finding in _asked(telegram, settings, content)]
         finally:
@@ -213,7 +233,10 @@ async def _asked(telegram: "Telegram", settings: Settings, content: "Content | N
         if trouble.kind == "unauthorized":
             yield wrong("Telegram refuses the token", "Copy it again from @BotFather into TELEGRAM_BOT_TOKEN.")
         else:
-            yield wrong(f"Telegram can't be reached ({trouble.kind})", "Check the network and TELEGRAM_API_BASE_URL.")
+            cure = (
+                "Check the network, TELEGRAM_API_BASE_URL, and HTTPS_PROXY or ALL_PROXY where the way out is a proxy."
+            )
+            yield wrong(f"Telegram can't be reached ({trouble.kind})", cure)
         return
     yield fine(f"the token belongs to @{me.get('username', '?')}")
     yield clock(telegram.server_date)

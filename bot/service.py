@@ -59,8 +59,13 @@ class Current:
 def run(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit code. Raises a BotError, one line, when it can't start."""
     logs.set_up(settings.log_level, settings.log_format, settings.secrets())
+    for remark in settings.remarks:
+        log().warning("a setting does not do what it should", why=remark)
+    if settings.token:
+        settings.proxy_for(settings.telegram_api_base_url)  # refused before half a minute of learning
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the loop takes signals: nothing is in hand yet
-    snapshots = Snapshots(state_folder(database_path(settings.database_url)) / "snapshots")
+    path = database_path(settings.database_url)
+    snapshots = Snapshots(state_folder(path) / "snapshots")
     second_stage = settings.matcher_second_stage != "off"
 
     def make(content: Content) -> Assistant:
@@ -73,6 +78,8 @@ def run(settings: Settings) -> int:
         current = Current(make(content))
     taken = bind(settings.web_host, settings.web_port)
     with contextlib.closing(taken):
+        if not path.exists() or not path.stat().st_size:
+            log().info("a new database is made; nothing is remembered from before", file=str(path.absolute()))
         store = open_store(settings.database_url)
         try:
             return asyncio.run(Service(settings, current, store, taken, make).serve())
@@ -107,7 +114,7 @@ class Service:
         self._telegram: Telegram | None = None
         self._polling: Polling | None = None
         self._webhook: Webhook | None = None
-        self._backups = Backups(store.path, settings.data_dir / "backups", settings.backup_keep)
+        self._backups = Backups(store.path, settings.faq_dir, settings.backup_keep)
 
     async def serve(self) -> int:
         loop = asyncio.get_running_loop()
@@ -135,7 +142,8 @@ class Service:
         if settings.token:
             from bot.channels.telegram import Telegram
 
-            self._telegram = Telegram(settings.token, settings.telegram_api_base_url)
+            url = settings.telegram_api_base_url
+            self._telegram = Telegram(settings.token, url, settings.proxy_for(url))
             channels.append(self._telegram)
             paces[self._telegram.name] = Pace(settings.telegram_send_rate)
         if settings.has_page:
@@ -171,9 +179,10 @@ class Service:
             "outbox_waiting": lambda: len(self._outbox),
             "oldest_waiting_seconds": self._readiness.oldest,
             "ready": lambda: float(self._readiness()["ready"]),
-            "last_backup_timestamp_seconds": lambda: self._backups.last_good,
             "last_heard_timestamp_seconds": self._heard,
         }
+        if settings.backup_hours:  # else there is none to be old
+            self._metrics.gauges["last_backup_timestamp_seconds"] = lambda: self._backups.last_good
         self._upkeep = Upkeep(settings, self._store, self._backups, self._readiness)
 
     def _make_office(self, make: Callable[[Content], Assistant]) -> Office:
@@ -237,6 +246,7 @@ class Service:
             self._stopping.set()
             return
         if not is_sure:
+            log().warning("Telegram can't be reached at the start; trying on")  # once, however long it takes
             self._keep("token", self._check_token_again)
         if self._polling:
             self._keep("polling", self._polling.run)
@@ -277,8 +287,6 @@ class Service:
                     "Telegram refuses the token (TELEGRAM_BOT_TOKEN). Copy it again from @BotFather."
                 )
                 self._stopping.set()
-            elif trouble.kind != "unauthorized":
-                log().warning("Telegram can't be reached at the start; trying on")
             return False
         return True
 

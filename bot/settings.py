@@ -3,17 +3,30 @@
 Only bot/service.py and bot/cli.py read them; everybody else gets values. ``.env.example`` lists them all.
 """
 
+import io
+import ipaddress
 import os
 import re
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed has it not
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from dotenv import dotenv_values
+from dotenv.parser import parse_stream
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import SettingsError
 
 SECRETS: Final = ("telegram_bot_token", "telegram_webhook_secret", "database_url", "heartbeat_url")
+PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy")
+NOT_USABLE: Final = (
+    "names a proxy that can't be used: only HTTP proxies can, such as http://10.0.0.1:3128. Run an HTTP proxy in front "
+    "of a SOCKS proxy (privoxy does that), or take the line out to connect straight."
+)
 ROOT: Final = Path(__file__).parent.parent
 ERASED: Final = "what this chat was about, your unanswered questions and your 👍 and 👎"
 
@@ -44,6 +57,12 @@ class Settings(BaseSettings):
     alarm_days: Annotated[int, Field(ge=1, le=3650)] = 365
     backup_hours: Annotated[int, Field(ge=0, le=168)] = 24
     backup_keep: Annotated[int, Field(ge=1, le=365)] = 7
+    https_proxy: str = ""
+    http_proxy: str = ""
+    all_proxy: str = ""
+    no_proxy: str = ""
+    _remarks: tuple[str, ...] = PrivateAttr(())
+    _names: frozenset[str] = PrivateAttr(frozenset())
 
     @field_validator("log_level", "log_format", "matcher_second_stage", "web_page", mode="before")
     @classmethod
@@ -112,9 +131,32 @@ class Settings(BaseSettings):
         """Where learned weights are kept by hash of content and code; may vanish at any time."""
         return self.weights_dir or self.data_dir / "cache"
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was written and will not do what its writer meant; one line each, with the cure."""
+        unusable = [f"{name.upper()} {NOT_USABLE}" for name in PROXIES if _proxy_url(getattr(self, name)) is None]
+        return (*self._remarks, *unusable)
+
+    def has(self, name: str) -> bool:
+        """Whether somebody wrote this setting down, in the environment or in ``.env``."""
+        return name in self._names
+
+    def proxy_for(self, url: str) -> str | None:
+        """The HTTP proxy by which ``url`` is to be reached, None for straight. Raises SettingsError for SOCKS."""
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if _is_loopback(host) or proxy_bypass_environment(host, {"no": self.no_proxy}):
+            return None
+        name = f"{parts.scheme}_proxy" if getattr(self, f"{parts.scheme}_proxy", "") else "all_proxy"
+        proxy = _proxy_url(getattr(self, name))
+        if proxy is None:
+            raise SettingsError(f"{name.upper()} {NOT_USABLE}")
+        return proxy or None
+
     def secrets(self) -> tuple[str, ...]:
         """What must never stand in a log."""
         found = [self.token, self.token.partition(":")[2], self.webhook_secret, self.heartbeat_url or ""]
+        found += [urlsplit(_proxy_url(getattr(self, name)) or "").password or "" for name in PROXIES]
         return tuple(secret for secret in found if secret)
 
     def fact(self, name: str) -> str:
@@ -122,36 +164,103 @@ class Settings(BaseSettings):
         return {"missed_days": str(self.missed_days), "alarm_days": str(self.alarm_days), "erased": ERASED}[name]
 
 
+def _proxy_url(written: str) -> str | None:
+    """The address of a proxy, "" for none; None for one that speaks no HTTP. ``host:port`` counts as http."""
+    scheme, separator, _ = written.partition("://")
+    if separator:
+        return written if scheme.lower() in ("http", "https") else None
+    return f"http://{written}" if written else ""
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def load_settings(env_file: Path | None = None) -> Settings:
     """Reads the environment, then ``.env``. Raises SettingsError naming each wrong setting and its cure."""
     env_file = env_file or Path(".env")
+    written, remarks = _read_env_file(env_file)
+    environment = {name.lower(): value for name, value in os.environ.items()}
+    values = {**_with_secrets(written, str(env_file)), **_with_secrets(environment, "the environment")}
+    remarks += [_unknown(name, str(env_file)) for name in written if not _is_known(name)]
+    remarks += [_unknown(name, "the environment") for name in environment if _is_slip(name)]
+    known = {name: value for name, value in values.items() if name in Settings.model_fields and value}
     try:
-        secrets = _secret_files()
-        return Settings(_env_file=env_file if env_file.is_file() else None, **secrets)  # type: ignore[call-arg]
+        settings = Settings(_env_file=None, **known)  # type: ignore[call-arg,arg-type]
     except ValidationError as error:
         raise SettingsError("\n".join(_line(problem) for problem in error.errors(include_input=False))) from None
+    settings._remarks, settings._names = tuple(remarks), frozenset(known)
+    return settings
+
+
+def _read_env_file(env_file: Path) -> tuple[dict[str, str], list[str]]:
+    """What is written there by name in lower case, and a remark for each line that is no setting."""
+    try:
+        text = env_file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return {}, []
+    except IsADirectoryError:
+        raise SettingsError(
+            f"{env_file} is a folder (Docker makes one where a file to mount is missing). Remove it, or put a file there."
+        ) from None
+    except OSError as error:
+        raise SettingsError(
+            f"{env_file} can't be read by user {os.geteuid()} ({error.strerror}). Give it to the user who runs the bot: "
+            f"chown {os.geteuid()} {env_file} && chmod 600 {env_file}"
+        ) from None
     except UnicodeDecodeError:
-        raise SettingsError(f"{env_file} is not a text file. Write it again from .env.example.") from None
+        raise SettingsError(f"{env_file} is not a text file in UTF-8. Write it again from .env.example.") from None
+    lines = list(parse_stream(io.StringIO(text)))
+    settings = "".join(line.original.string for line in lines if line.value is not None)
+    remarks = [
+        f"{env_file}:{line.original.line}: is not NAME=value, so it does nothing."
+        for line in lines
+        if line.error or (line.key and line.value is None)
+    ]
+    return {name.lower(): value or "" for name, value in dotenv_values(stream=io.StringIO(settings)).items()}, remarks
 
 
-def _secret_files() -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _with_secrets(values: Mapping[str, str], place: str) -> dict[str, str]:
+    """``values`` with each secret that a NAME_FILE names read from its file."""
+    found = {name: value for name, value in values.items() if value}
     for name in SECRETS:
-        variable = f"{name.upper()}_FILE"
-        path = os.environ.get(variable)
+        variable, path = f"{name.upper()}_FILE", found.pop(f"{name}_file", None)
         if not path:
             continue
-        if os.environ.get(name.upper()):
-            raise SettingsError(f"{name.upper()} and {variable} are both set. Keep one.")
+        if name in found:
+            raise SettingsError(f"{name.upper()} and {variable} are both set in {place}. Keep one.")
         try:
-            found[name] = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
+            found[name] = Path(path).read_text(encoding="utf-8-sig").strip()
+        except PermissionError:
+            user = os.geteuid()
             raise SettingsError(
-                f"{variable}: {path} can't be read ({type(error).__name__}). Check the path and who may read it."
+                f"{variable}: {path} can't be read by user {user}, who runs the bot: chown {user} {path} && chmod 400 {path}"
             ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise SettingsError(f"{variable}: {path} can't be read ({why}). Check the path.") from None
         if not found[name]:
             raise SettingsError(f"{variable}: {path} is empty. Write the value into it.")
     return found
+
+
+def _is_known(name: str) -> bool:
+    return name in Settings.model_fields or name.removesuffix("_file") in SECRETS
+
+
+def _is_slip(name: str) -> bool:
+    """Whether a variable of the environment, where most names are not ours, is meant for us."""
+    ours = [known for known in Settings.model_fields if "proxy" not in known]
+    return not _is_known(name) and bool(get_close_matches(name.removesuffix("_file"), ours, 1, cutoff=0.85))
+
+
+def _unknown(name: str, place: str) -> str:
+    near = get_close_matches(name, [*Settings.model_fields, *(f"{secret}_file" for secret in SECRETS)], 1)
+    hint = f"Did you mean {near[0].upper()}?" if near else "All settings are in .env.example."
+    return f"{name.upper()} in {place} is no setting, so it does nothing. {hint}"
 
 
 def _line(problem: Any) -> str:

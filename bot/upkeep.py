@@ -97,7 +97,7 @@ class Upkeep:
                 is_ready = self._readiness()["ready"]
                 if is_ready:
                     try:
-                        async with session.get(url) as response:
+                        async with session.get(url, proxy=self._settings.proxy_for(url)) as response:
                             await response.read()
                     except (aiohttp.ClientError, TimeoutError):
                         log().warning("the heartbeat could not be sent")

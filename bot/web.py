@@ -1,6 +1,7 @@
 """The web port: health for machines and, where they are wanted, the chat page and Telegram's deliveries."""
 
 import contextlib
+import errno
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -22,8 +23,13 @@ def bind(host: str, port: int) -> socket.socket:
         taken.listen(1024)
     except OSError as error:
         taken.close()
-        why = "is in use by another program" if error.errno == 98 else f"can't be opened ({error.strerror})"
-        raise StartError(f"Port {port} on {host} {why}. Stop that program, or set WEB_PORT to a free port.") from error
+        if error.errno == errno.EADDRINUSE:
+            cure = "is in use by another program. Stop that program, or set WEB_PORT to a free port."
+        else:
+            cure = (
+                f"can't be opened ({error.strerror}). WEB_HOST must be an address of this machine, such as 127.0.0.1."
+            )
+        raise StartError(f"Port {port} on {host} {cure}") from error
     taken.setblocking(False)
     return taken
 
@@ -52,6 +58,8 @@ class WebServer:
         import uvicorn
         from starlette.applications import Starlette
 
+        from bot.connections import BoundedProtocol
+
         class Quiet(uvicorn.Server):
             """Leaves signals alone: uvicorn raises SIGTERM again after its own stop, which would end the bot in 143."""
 
@@ -61,6 +69,8 @@ class WebServer:
 
         config = uvicorn.Config(
             Starlette(routes=list(routes)),
+            http=BoundedProtocol,
+            ws="none",
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -61,9 +61,12 @@ class FakeAssistant:
         profile = SimpleNamespace(description="Ask me.", short_description="A bot.")
         commands = {"start": "Begin", "privacy": "What is stored"}
         phrases = SimpleNamespace(profile=profile, commands=commands, too_many="Too many messages.")
-        self.content = SimpleNamespace(phrases=phrases, version=self.version)
+        clinic = SimpleNamespace(name="Test Clinic", phone="0123", emergency_number="112")
+        self.content = SimpleNamespace(phrases=phrases, version=self.version, clinic=clinic)
         self.replies = SimpleNamespace(
-            say=lambda text, _now, buttons=(): said(text, buttons=buttons), way_out=lambda: ()
+            say=lambda text, _now, buttons=(): said(text, buttons=buttons),
+            way_out=lambda: (),
+            greeting=lambda _now: said("Hello."),
         )
 
     def screen(self, message: Message, conversation: Conversation) -> Screening:  # noqa: ARG002

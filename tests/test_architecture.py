@@ -11,10 +11,11 @@ ORDER = (
     "startup", "text", "vocabulary", "identifiers", "readability", "content", "learning", "matching", "safety", "conversation", "replies",
     "assistant", "checking", "evaluation", "asking", "logs", "metrics", "store", "settings", "lanes",
     "trials",
-    "pace", "turns", "intake", "inbox", "outbox", "staff", "channels", "backup", "readiness", "web", "upkeep", "doctor", "operating",
+    "pace", "turns", "intake", "inbox", "outbox", "staff", "channels", "archive", "backup", "readiness", "connections", "web", "upkeep",
+    "doctor", "operating",
     "service", "cli",
 )  # fmt: skip
-FOR_ALL = {"errors"}
+FOR_ALL = {"errors", "ownership"}
 LIBRARIES = {
     "yaml": "content/reading.py",
     "telegram": "channels/telegram",

@@ -16,6 +16,7 @@ import pytest
 from botapi import BotApi
 from serving import EMERGENCY, serving
 
+from bot.errors import StartError
 from bot.service import Current
 from bot.web import bind
 
@@ -105,6 +106,28 @@ async def test_other_wrong_settings_too(tmp_path: Path, name: str, value: str, w
     code, lines = await ended(tmp_path, **{name: value})
     assert (code, len(lines)) == (1, 1)
     assert word in lines[0]
+
+
+async def test_a_slip_in_a_settings_name_stands_in_the_log_and_stops_nothing(tmp_path: Path) -> None:
+    with bind("127.0.0.1", 0) as taken:
+        _, lines = await ended(tmp_path, WEB_HOTS="x", WEB_PORT=str(taken.getsockname()[1]))
+    assert "Did you mean WEB_HOST?" in lines[0]
+    assert "in use by another program" in lines[1]
+
+
+async def test_a_proxy_that_can_not_be_used_ends_a_start_with_telegram_and_no_other(tmp_path: Path) -> None:
+    code, lines = await ended(tmp_path, TELEGRAM_BOT_TOKEN="1:x", ALL_PROXY="socks5://127.0.0.1:1080")
+    assert code == 1
+    assert "ALL_PROXY names a proxy that can't be used" in lines[-1]
+    with bind("127.0.0.1", 0) as taken:
+        _, lines = await ended(tmp_path, ALL_PROXY="socks5://127.0.0.1:1080", WEB_PORT=str(taken.getsockname()[1]))
+    assert "ALL_PROXY names a proxy that can't be used" in lines[0]
+    assert "in use by another program" in lines[1]
+
+
+def test_an_address_of_another_machine_is_refused_with_its_setting() -> None:
+    with pytest.raises(StartError, match="WEB_HOST must be an address of this machine"):
+        bind("192.0.2.1", 0)
 
 
 async def test_a_damaged_database_is_one_line_and_exit_code_1(tmp_path: Path) -> None:

@@ -155,6 +155,17 @@ def run(folder, *arguments):
     )
 
 
+def test_the_services_first_start_makes_its_content_and_a_later_one_never_does(tmp_path):
+    assert run(tmp_path, "init", "--once").returncode == 0
+    assert load(tmp_path / "faq").entries
+    (tmp_path / "faq/clinic.yaml").write_text("edited")
+    assert (run(tmp_path, "init", "--once").stdout, (tmp_path / "faq/clinic.yaml").read_text()) == ("", "edited")
+    shutil.rmtree(tmp_path / "faq")
+    (tmp_path / "bot.db").write_text("")
+    assert run(tmp_path, "init", "--once").returncode == 0
+    assert not (tmp_path / "faq").exists()
+
+
 @pytest.mark.long
 def test_the_command_line_says_what_it_did_and_ends_with_the_right_code(tmp_path):
     make_faq(tmp_path)

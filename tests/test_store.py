@@ -1,6 +1,7 @@
 """The store through a real SQLite file."""
 
 import asyncio
+import os
 import sqlite3
 import threading
 import time
@@ -226,6 +227,37 @@ def test_an_unusable_folder_is_refused_with_its_cure(tmp_path: Path) -> None:
 def test_an_unusable_address_is_refused(address: str) -> None:
     with pytest.raises(SettingsError, match="DATABASE_URL"):
         database_path(address)
+
+
+@pytest.mark.parametrize("address", ["sqlite://data/bot.db", "sqlite://bot.db", "sqlite+aiosqlite://data/bot.db"])
+def test_two_slashes_are_refused_with_how_many_it_takes(address: str) -> None:
+    with pytest.raises(SettingsError, match=r"Write three before a relative path .*, four before an absolute"):
+        database_path(address)
+
+
+def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="names a folder"):
+        database_path(f"sqlite:///{tmp_path}/")
+
+
+async def test_what_patients_write_is_for_the_bots_user_alone(tmp_path: Path) -> None:
+    """Also where the usual umask, or an older bot, made it readable for all."""
+    folder = tmp_path / "data"
+    mask = os.umask(0o022)
+    try:
+        store = open_store(f"sqlite:///{folder}/bot.db")
+        await accept(store, message())
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert {file.name: file.stat().st_mode & 0o077 for file in folder.iterdir() if file.suffix != ".lock"} == {
+            "bot.db": 0, "bot.db-wal": 0, "bot.db-shm": 0, "bot.db.key": 0,
+        }  # fmt: skip
+        store.close()
+    finally:
+        os.umask(mask)
+    for file in folder.iterdir():
+        file.chmod(0o644)
+    open_store(f"sqlite:///{folder}/bot.db").close()
+    assert not [file for file in folder.iterdir() if file.suffix != ".lock" and file.stat().st_mode & 0o077]
 
 
 def test_a_driver_suffix_is_accepted() -> None:

@@ -55,13 +55,10 @@ class TelegramTrouble(BotError):
 class AioRequest(BaseRequest):
     """python-telegram-bot's HTTP over aiohttp: a third of httpx' CPU."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, proxy: str | None) -> None:
         self._session: aiohttp.ClientSession | None = None
         self.server_date = ""
-        # Looking for proxies costs at every request, so only where there may be one.
-        self._has_proxy = base_url.startswith("https") and any(
-            os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy")
-        )
+        self._proxy = proxy
 
     @property
     def read_timeout(self) -> float:
@@ -70,7 +67,7 @@ class AioRequest(BaseRequest):
     async def initialize(self) -> None:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=40, ttl_dns_cache=300, keepalive_timeout=30)
-            self._session = aiohttp.ClientSession(connector=connector, trust_env=self._has_proxy)
+            self._session = aiohttp.ClientSession(connector=connector, proxy=self._proxy)
 
     async def shutdown(self) -> None:
         if self._session is not None:
@@ -160,11 +157,11 @@ def _seconds(error: RetryAfter) -> float:
 class Telegram:
     """The channel: ``send`` for the outbox, and the few calls that polling, webhook and profile need.
 
-    ``api_url`` is the address up to ``/bot``, as a local Bot API server has it.
+    ``api_url`` is the address up to ``/bot``, as a local Bot API server has it; ``proxy`` an HTTP proxy on the way.
     """
 
-    def __init__(self, token: str, api_url: str) -> None:
-        self._request = AioRequest(api_url)
+    def __init__(self, token: str, api_url: str, proxy: str | None = None) -> None:
+        self._request = AioRequest(proxy)
         self._bot = Bot(token, base_url=api_url, request=self._request, get_updates_request=self._request)
         self.bot_id = token.partition(":")[0]
         self.username = ""

@@ -5,9 +5,10 @@ import hashlib
 import hmac
 import json
 import time
+from contextlib import suppress
 from typing import Any, Final
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -105,9 +106,10 @@ class Webhook:
 async def _read(request: Request) -> bytes | None:
     """The body; None when it is larger than any update."""
     chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BYTES:
-            return None
-        chunks.append(chunk)
+    with suppress(ClientDisconnect):  # cut off: what there is of it is no JSON
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > MAX_BYTES:
+                return None
+            chunks.append(chunk)
     return b"".join(chunks)

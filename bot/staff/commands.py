@@ -85,11 +85,21 @@ def add_commands(app: typer.Typer, place: Callable[[], Place]) -> None:
         _tell(asyncio.run(desk.add_entry(text, phrasings, group, _who())))
 
     @app.command()
-    def init(folder: Annotated[Path, typer.Argument(help="A new or empty folder.")]) -> None:
+    def init(
+        folder: Annotated[Path | None, typer.Argument(help="A new or empty folder; without it, FAQ_DIR.")] = None,
+        is_once: Annotated[
+            bool, typer.Option("--once", help="Do nothing once there is content, or a database of an earlier start.")
+        ] = False,
+    ) -> None:
         """Start the content of another clinic in FOLDER, from the shipped one."""
         from bot.staff.starting import start_content
 
-        for line in start_content(folder):
+        where = place()
+        target = folder or where.faq_dir
+        # Never in place of a folder that has vanished: patients would get the example clinic's phone.
+        if is_once and (where.database.exists() or (target.is_dir() and any(target.iterdir()))):
+            return
+        for line in start_content(target):
             typer.echo(line)
 
     @app.command(name="import")

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from bot.content import files as content_files
 from bot.errors import BotError
+from bot.ownership import give_to_owner, make_folder
 
 Files = Mapping[str, bytes]
 Changed = Mapping[str, bytes | None]  # by path relative to the folder; None for a file that is not there
@@ -105,9 +106,15 @@ class Folder:
             replace_file(file, raw)
 
 
+def unwritable_folder(path: Path) -> Path | None:
+    """The first folder of the content in which this user can make no file; None if staff's edits can be written."""
+    folders = {path, *(file.parent for file in content_files(path))}
+    return next((folder for folder in sorted(folders) if not os.access(folder, os.W_OK)), None)
+
+
 def replace_file(file: Path, raw: bytes) -> None:
     """Writes ``file`` so that a reader sees the old bytes or the new ones, after a power cut too. Keeps its mode."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     mode = file.stat().st_mode & 0o777 if file.exists() else 0o666 & ~_umask()
     # Hidden: neither the bot nor its watcher takes it for content.
     handle, temporary = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
@@ -117,6 +124,7 @@ def replace_file(file: Path, raw: bytes) -> None:
             stream.flush()
             os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
+        give_to_owner(Path(temporary))
         os.replace(temporary, file)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bot.errors import BotError
+from bot.ownership import make_folder
 from bot.staff.folder import Changed, hash_of, replace_file
 from bot.staff.merging import Conflict, merge
 
@@ -72,7 +73,7 @@ class History:
             old, new = before.get(name), after.get(name)
             if old != new:
                 files[name] = (self._keep(old), self._keep(new))
-        self._journal.mkdir(parents=True, exist_ok=True)
+        make_folder(self._journal)
         number = max(self._numbers(), default=0)
         while True:
             number += 1

@@ -16,6 +16,7 @@ from bot.errors import StoreError
 from bot.logs import log
 from bot.metrics import Metrics
 from bot.staff.desk import Desk, Said
+from bot.staff.folder import unwritable_folder
 from bot.staff.people import Person
 from bot.staff.reload import Holder, Reloader
 from bot.staff.wording import said
@@ -55,6 +56,8 @@ class Office:
         if chat:
             self._desk = Desk(channel, chat, people or {}, store.staff, store, self.reloader, put, self._report)
             self.reloader.tell = self._desk.told
+            if folder := unwritable_folder(faq_dir):
+                log().warning("staff's edits can't be written; see FAQ_DIR in docs/running.md", folder=str(folder))
 
     async def _missed(self) -> Sequence[str]:
         with contextlib.suppress(StoreError):

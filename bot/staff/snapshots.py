@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from bot.content import Content, load
 from bot.errors import BotError, Problem, Severity
+from bot.ownership import give_to_owner, make_folder
 from bot.staff.comparing import Difference
 from bot.staff.folder import Files, Folder, replace_file
 
@@ -118,7 +119,7 @@ class Snapshots:
 
     def stage(self, files: Files) -> Path:
         """A place of its own with a copy of ``files``, to be checked; ``drop`` it after."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(self.folder, 0o700)
         place = Path(tempfile.mkdtemp(prefix=STAGE, dir=self.folder))
         (place / "files").mkdir()
         for name, raw in files.items():
@@ -143,6 +144,7 @@ class Snapshots:
         if target.exists():
             self.drop(target.rename(place.with_name(place.name + "-old")))
         place.rename(target)
+        give_to_owner(target)
 
     def has(self, version: str) -> bool:
         """Whether a checked snapshot of ``version`` is kept, by whichever code."""

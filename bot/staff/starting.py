@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot.content import files
 from bot.errors import BotError
+from bot.ownership import give_to_owner
 
 SHIPPED = Path(__file__).parent.parent.parent / "faq"
 _SIGNATURE = re.compile(
@@ -30,6 +31,7 @@ def start_content(folder: Path, shipped: Path = SHIPPED) -> Iterator[str]:
         unsigned = _SIGNATURE.sub(r'\1: ""\2', text)
         if unsigned != text:
             file.write_text(unsigned, encoding="utf-8")
+    give_to_owner(folder)
     yield f"{folder} holds the content. Next:"
     yield f"1. Write the clinic's own values into {folder / 'clinic.yaml'}."
     yield f"2. FAQ_DIR={folder} python -m bot check --live says what is left."

@@ -5,9 +5,10 @@ Methods raise StoreError when the database fails; ``trouble`` then says why unti
 """
 
 import fcntl
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO
@@ -135,8 +136,17 @@ def database_path(database_url: str) -> Path:
         raise SettingsError(
             "DATABASE_URL is not a database address. Write e.g. sqlite:////var/lib/bot/bot.db."
         ) from error
+    if url.get_backend_name() == "sqlite" and url.host:
+        raise SettingsError(
+            "DATABASE_URL has two slashes, so part of its path would be lost. Write three before a relative path "
+            "(sqlite:///data/bot.db), four before an absolute one (sqlite:////var/lib/bot/bot.db)."
+        )
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         raise SettingsError("DATABASE_URL must name a SQLite file, e.g. sqlite:////var/lib/bot/bot.db.")
+    if url.database.endswith("/"):
+        raise SettingsError(
+            f"DATABASE_URL names a folder, {url.database}. Write the file's name behind it, e.g. bot.db."
+        )
     return Path(url.database)
 
 
@@ -148,6 +158,7 @@ def open_store(database_url: str) -> Store:
     path = database_path(database_url)
     lock = _take_lock(path)
     try:
+        _keep_private(path)
         engine = open_engine(f"sqlite:///{path}")
         copy = bring_up_to_date(engine, path)
         store = Store(engine, load_pseudonyms(path.with_name(path.name + ".key")), path, lock)
@@ -158,9 +169,27 @@ def open_store(database_url: str) -> Store:
     return store
 
 
+def _keep_private(path: Path) -> None:
+    """What patients write is for the bot's user alone; SQLite gives its other files the mode of the database."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o600))
+    except PermissionError as error:
+        raise StoreError(
+            f"{path} can't be opened by user {os.geteuid()}, who runs the bot. As root: chown -R {os.geteuid()} "
+            f"{path.parent.absolute()}"
+        ) from error
+    except OSError:  # a folder in its place, a disk error: told when the database is opened
+        return
+    for suffix in ("", "-wal", "-shm", ".key"):
+        file = path.with_name(path.name + suffix)
+        if file.exists() and file.stat().st_mode & 0o077:
+            with suppress(OSError):  # the folder may be shared by a group on purpose, with files of another owner
+                file.chmod(0o600)
+
+
 def _take_lock(path: Path) -> IO[str]:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = path.with_name(path.name + ".lock").open("w")
     except OSError as error:
         cure = "Make it writable for the bot, or change DATABASE_URL."

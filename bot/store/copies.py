@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bot.errors import StoreError
+from bot.ownership import give_to_owner, make_folder
 
 COUNTED = ("inbox", "outbox", "conversations", "alarms", "missed", "feedback", "notes")
 
@@ -17,7 +18,7 @@ def copy_database(source: Path, target: Path) -> dict[str, int]:
     """
     unfinished = target.with_name(target.name + ".part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent, 0o700)
         unfinished.unlink(missing_ok=True)
         os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         with (
@@ -27,6 +28,7 @@ def copy_database(source: Path, target: Path) -> dict[str, int]:
             live.backup(copy, pages=2000, sleep=0.005)
             copy.execute("PRAGMA journal_mode=DELETE")
         counts = verify(unfinished)
+        give_to_owner(unfinished)
         unfinished.replace(target)
         return counts
     except (OSError, sqlite3.Error) as error:

@@ -35,6 +35,26 @@ def test_shift_enter_makes_a_new_line(page, clinic):
     assert clinic.stand_in.stored[0].text == "echo one\ntwo"
 
 
+@pytest.mark.parametrize(
+    "key",
+    [{"isComposing": True, "keyCode": 229}, {"keyCode": 229}, {"isComposing": True, "keyCode": 13}],
+    ids=["Chrome, Firefox", "Safari", "others"],
+)
+def test_enter_that_ends_a_composition_does_not_send(page, clinic, key):
+    page.fill("#message", "腰が痛い")
+    page.locator("#message").evaluate(
+        """(box, key) => {
+            box.dispatchEvent(new CompositionEvent("compositionend", { data: box.value }));
+            box.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true, ...key }));
+        }""",
+        key,
+    )
+    expect(page.locator("#message")).to_have_value("腰が痛い")
+    assert clinic.stand_in.stored == []
+    page.press("#message", "Enter")
+    expect(page.locator("#message")).to_have_value("")
+
+
 def test_an_empty_message_is_not_sent(page, clinic):
     page.fill("#message", "  \n ")
     page.press("#message", "Enter")

@@ -17,7 +17,7 @@ from bot.channels.web.incoming import (
     Session,
     Unusable,
     asked_id_of,
-    check_origin,
+    is_from_page,
     read_fields,
     read_post,
 )
@@ -114,15 +114,19 @@ class WebChannel:
     async def show_page(self, request: Request) -> Response:
         session = Session.of(request)
         transcript = self._transcripts.find(session.chat) if session else None
-        return self._page(transcript, draft=transcript.take_draft() if transcript else "")
+        return self._page(transcript, session, draft=transcript.take_draft() if transcript else "")
 
     @_guarded
     async def take_message(self, request: Request) -> Response:
-        check_origin(request)
-        session = Session.of(request) or Session.begin()
-        transcript = self._transcripts.open(session.chat)
         fields = await read_fields(request)
         request.state.typed = fields.get("text", "")
+        session = Session.of(request)
+        is_own = is_from_page(request, fields, session)
+        if session is None or not is_own:
+            # Another site may not speak in a patient's name; but what it sends may be somebody's only call for help, so
+            # it is taken as a stranger's: screened and answered, outside every conversation, without a cookie.
+            session = Session.begin()
+        transcript = self._transcripts.open(session.chat)
         posted = read_post(fields, session.chat, transcript, datetime.now(UTC))
         is_script = _is_script(request)
         if posted is None:
@@ -142,14 +146,14 @@ class WebChannel:
         elif session.is_new:
             # No redirect: a browser that takes no cookies would come back as a stranger. And no greeting on top: a card
             # has to be seen at once.
-            response = self._page(transcript, is_greeted=False)
+            response = self._page(transcript, session if is_own else None, is_greeted=False)
         else:
             transcript.draft = posted.draft
             response = RedirectResponse(f"./#t-{asked_id}", 303)
-        if session.is_new:
-            response.set_cookie(
-                COOKIE, session.token, httponly=True, samesite="strict", secure=request.url.scheme == "https"
-            )
+        if session.is_new and is_own:
+            origin = request.headers.get("origin", "")  # a proxy need not say that it speaks https, the browser does
+            is_secure = request.url.scheme == "https" or origin.startswith("https://")
+            response.set_cookie(COOKIE, session.token, httponly=True, samesite="strict", secure=is_secure)
         return response
 
     @_guarded
@@ -205,13 +209,14 @@ class WebChannel:
         session = Session.of(request)
         transcript = self._transcripts.find(session.chat) if session else None
         typed = getattr(request.state, "typed", "")
-        response = self._page(transcript, draft=typed, words=unusable.words, status=unusable.status)
+        response = self._page(transcript, session, draft=typed, words=unusable.words, status=unusable.status)
         response.headers.update(retry)
         return response
 
     def _page(
         self,
         transcript: Transcript | None,
+        session: Session | None,
         *,
         draft: str = "",
         words: str = "",
@@ -221,7 +226,8 @@ class WebChannel:
         front = self._front(datetime.now(UTC))
         bubbles = self._bubbles(front, transcript) if is_greeted else list(transcript or ())
         cursor = transcript.cursor if transcript else ""
-        return page_response(front, bubbles, cursor, draft=draft, words=words, status=status)
+        key = session.key if session else ""
+        return page_response(front, bubbles, cursor, key=key, draft=draft, words=words, status=status)
 
     @staticmethod
     def _bubbles(front: Front, transcript: Transcript | None) -> list[Bubble]:

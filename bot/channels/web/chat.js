@@ -8,7 +8,8 @@ const input = document.getElementById("message");
 const send = document.getElementById("send");
 const menu = document.querySelector(".menu");
 const LIMIT = 4096;
-const JSON_ONLY = { Accept: "application/json" };
+// The second one says that this page sent it, whatever a proxy did to the host: no other site may send it.
+const HEADERS = { Accept: "application/json", "X-Requested-With": "chat" };
 const CALL = `In an emergency call ${form.dataset.emergency}.`;
 
 // A browser may refuse storage (private windows); the chat works without it.
@@ -184,7 +185,7 @@ async function post(message) {
   try {
     const age = Math.max(0, Math.round((Date.now() - message.since) / 1000));
     const body = new URLSearchParams({ ...message.fields, id: message.id, after: cursor, age });
-    const response = await fetch("messages", { method: "POST", body, headers: JSON_ONLY, signal: AbortSignal.timeout(20_000) });
+    const response = await fetch("messages", { method: "POST", body, headers: HEADERS, signal: AbortSignal.timeout(20_000) });
     const news = await response.json();
     if (response.ok) {
       clearTimeout(slow);
@@ -231,7 +232,7 @@ async function listen(seconds = "25") {
     if (document.hidden) await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
     const began = Date.now();
     try {
-      const response = await fetch(`messages?after=${encodeURIComponent(cursor)}&wait=${seconds}`, { headers: JSON_ONLY, signal: AbortSignal.timeout(40_000) });
+      const response = await fetch(`messages?after=${encodeURIComponent(cursor)}&wait=${seconds}`, { headers: HEADERS, signal: AbortSignal.timeout(40_000) });
       if (!response.ok) throw new Error(response.status);
       const news = await response.json();
       if (!news.session) break;
@@ -294,7 +295,8 @@ form.addEventListener("submit", (event) => {
 });
 
 input.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  // Enter may end a composition (Japanese, Chinese, Korean): 229 is what Safari says, where it is over by then.
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
   event.preventDefault();
   if (input.value.trim()) send.click();
 });

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from hmac import compare_digest
 from urllib.parse import parse_qs, urlsplit
 from zlib import crc32
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from bot.channels.taps import utterance
 from bot.channels.web.transcript import Asked, Transcript
@@ -17,6 +18,7 @@ from bot.conversation import Kind, Message
 from bot.text import utf16_length
 
 COOKIE = "chat"
+SCRIPT_HEADER = "x-requested-with"
 MAX_UNITS = 4_096
 # 4,096 characters of three bytes each, percent-encoded, as message and as draft beside a tapped button.
 MAX_BODY = 90_000
@@ -49,6 +51,11 @@ class Session:
     def chat(self) -> str:
         return sha256(self.token.encode()).hexdigest()[:32]
 
+    @property
+    def key(self) -> str:
+        """What the plain form carries to prove that it is this browser's own page."""
+        return sha256(f"key {self.token}".encode()).hexdigest()[:32]
+
     @classmethod
     def of(cls, request: Request) -> "Session | None":
         token = request.cookies.get(COOKIE, "")
@@ -59,25 +66,36 @@ class Session:
         return cls(secrets.token_urlsafe(24), is_new=True)
 
 
-def check_origin(request: Request) -> None:
-    """Unusable if another site made the browser send this."""
+def is_from_page(request: Request, fields: Fields, session: Session | None) -> bool:
+    """Whether our page made the browser send this, and no other site.
+
+    Browsers tell by Sec-Fetch-Site, but not on plain http, nor Safari before 16.4. Then the page's origin has to be the
+    host that was asked for, which a proxy may pass on under another name or not at all (nginx by default). What no other
+    site can send proves it too: the script's header (another origin's would be asked for leave first), the form's key.
+    """
     fetched = request.headers.get("sec-fetch-site")
-    origin = request.headers.get("origin")
     if fetched is not None:
-        is_own = fetched in ("same-origin", "none")
-    else:
-        is_own = origin is None or urlsplit(origin).netloc == request.headers.get("host")
-    if not is_own:
-        raise Unusable(403, "This was sent from another page, so it was not taken. Please write here.")
+        return fetched in ("same-origin", "none")
+    origin = request.headers.get("origin")
+    asked = f"{request.headers.get('host', '')},{request.headers.get('x-forwarded-host', '')}".split(",")
+    return (
+        origin is None
+        or urlsplit(origin).netloc in [host.strip() for host in asked if host.strip()]
+        or request.headers.get(SCRIPT_HEADER) == "chat"
+        or (session is not None and compare_digest(fields.get("key", "").encode(), session.key.encode()))
+    )
 
 
 async def read_fields(request: Request) -> dict[str, str]:
     """The form's fields; Unusable if it is too large or not text."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise Unusable(413, f"That is too long. Please send at most {MAX_UNITS:,} characters at a time.")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY:
+                raise Unusable(413, f"That is too long. Please send at most {MAX_UNITS:,} characters at a time.")
+    except ClientDisconnect:
+        raise Unusable(400, "The message did not come in whole. Please send it again.") from None
     try:
         parsed = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=20, errors="strict")
     except ValueError:

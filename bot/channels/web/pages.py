@@ -65,9 +65,17 @@ def file_response(name: str, version: str) -> Response | None:
 
 
 def page_response(
-    front: Front, bubbles: Iterable[Bubble], cursor: str, *, draft: str = "", words: str = "", status: int = 200
+    front: Front,
+    bubbles: Iterable[Bubble],
+    cursor: str,
+    *,
+    key: str = "",
+    draft: str = "",
+    words: str = "",
+    status: int = 200,
 ) -> Response:
-    """The whole page. ``words`` is what went wrong, told beside the input; ``draft`` what stands in it."""
+    """The whole page. ``words`` is what went wrong, told beside the input; ``draft`` what stands in it; ``key`` see
+    ``Session.key``."""
     html = _template().substitute(
         clinic=escape(front.clinic),
         phone=escape(front.phone),
@@ -80,6 +88,7 @@ def page_response(
         described="problem hint" if words else "hint",
         autofocus="autofocus" if words else "",
         page=token_hex(8),
+        key=key,
         **{name.replace(".", "_"): f"static/{name}?v={_version(name)}" for name in _FILES},
     )
     return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-store"})
