@@ -16,7 +16,7 @@ __all__ = [
     "read_plainly", "split_words",
 ]  # fmt: skip
 
-MOST_CHARACTERS = 4096  # Telegram's own limit; what a channel lets through beyond it is not read
+MOST_CHARACTERS = 16_384  # four times Telegram's own limit; what a channel lets through beyond it is not read
 MOST_KEPT = 256  # messages; between intake and answer each is asked for several times
 
 _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[.!?;:,()\n—–]+")

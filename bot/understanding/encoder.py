@@ -14,7 +14,7 @@ Floats = NDArray[np.float32]
 FOLDER = Path(__file__).with_name("model")
 MANIFEST = "manifest.json"
 MOST_PIECES = 256  # of one window, the special pieces included; the model was tuned on as many
-MOST_WINDOWS = 4  # 4,096 characters of English are about 1,000 pieces; what hostile text has beyond is left to the floor
+MOST_WINDOWS = 4  # 4,096 characters of English are about 1,000 pieces; of longer text the beginning and the end
 OVERLAP = 32  # pieces
 _AT_A_TIME = 16  # windows in one run: more gain nothing and cost memory
 
@@ -76,7 +76,10 @@ class Encoder:
 
     def _windows(self, text: str) -> list[list[int]]:
         encoded = self._tokenizer.encode(text)
-        return [one.ids for one in (encoded, *encoded.overflowing[: MOST_WINDOWS - 1])]
+        windows = [encoded, *encoded.overflowing]
+        if len(windows) > MOST_WINDOWS:
+            windows = windows[: MOST_WINDOWS // 2] + windows[-MOST_WINDOWS // 2 :]
+        return [one.ids for one in windows]
 
     def _run(self, windows: Sequence[list[int]]) -> Floats:
         """Vectors of ``windows``; those of like length run together, so that little is padded."""
