@@ -3,9 +3,8 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
-from zoneinfo import ZoneInfo
 
 from bot.content import LANGUAGE, Content, entry_file
 from bot.content.hours_said import say_time
@@ -143,7 +142,7 @@ def _card(rule: Rule) -> Iterator[tuple[str, ...]]:
 def hours_ahead(content: Content, now: datetime, days: int = 14) -> Iterator[str]:
     """The opening hours of the next ``days`` days in words, for the eye of somebody who knows them."""
     clinic = content.clinic
-    today: date = now.astimezone(ZoneInfo(clinic.timezone)).date()
+    today = clinic.times.local(now).date()
     for ahead in range(days):
         day = today + timedelta(days=ahead)
         spans = [
