@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bot.content.clinic import Clinic
+from bot.content.clinic import Clinic, fill
 from bot.content.hours import OpeningTimes, compile_closed, parse_week
 from bot.content.hours_said import closures, say_now, say_week
 
@@ -190,6 +190,73 @@ def test_at_any_moment_anywhere_the_hours_are_said(zone, now):
 
 def test_a_country_gives_its_numbers_and_the_clinic_may_override_them():
     assert clinic().emergency_number == "999"
-    assert clinic(country="US").emergency_number == "911"
-    assert clinic(country="XX").emergency_number == "your local emergency number"
+    assert clinic(country="US", region="", timezone="America/Denver").emergency_number == "911"
     assert clinic(emergency={"number": "112"}).emergency_number == "112"
+
+
+@pytest.mark.parametrize("zone", ["GR Europe/Athens", "JP Asia/Tokyo", "BR America/Sao_Paulo", "IS Atlantic/Reykjavik"])
+def test_an_emergency_card_always_has_a_number(zone):
+    country, _, timezone = zone.partition(" ")
+    number = {"number": "112"} if country == "IS" else {}
+    assert clinic(country=country, region="", timezone=timezone, emergency=number).emergency_number.isdigit()
+
+
+def test_a_country_without_a_known_emergency_number_needs_one():
+    elsewhere = {"country": "KE", "region": "", "timezone": "Africa/Nairobi"}
+    with pytest.raises(ValidationError, match="emergency number of KE is not known"):
+        clinic(**elsewhere)
+    assert clinic(**elsewhere, emergency={"number": "999"}).emergency_number == "999"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("phone", "does ice help?", "not a phone number"),
+        ("phone", "12345", "not a phone number"),
+        ("phone", "020 7946 0999", "country code"),
+        ("phone", "“+44 20 7946 0123”", "not a phone number"),
+        ("phone", "+44 20 79", "not a phone number"),
+        ("phone", "+44 20 7946 0123 or ask Jo", "not a phone number"),
+        ("email", "“jo@example.com”", "not an e-mail"),
+        ("email", "example.com", "not an e-mail"),
+        ("country", "UK", "GB for the United Kingdom"),
+        ("country", "gb", "not the code of a country"),
+        ("country", "XX", "not the code of a country"),
+        ("timezone", "EST", "is no place"),
+        ("timezone", "MST", "is no place"),
+        ("timezone", "UTC", "is no place"),
+        ("timezone", "Etc/GMT+1", "is no place"),
+        ("timezone", "Africa/Abidjan", "no summer time, but GB has"),
+        ("region", "TX", "not known"),
+        ("emergency", {"number": "ask at the desk"}, "can't be dialled"),
+        ("emergency", {"crisis_line": "the Samaritans"}, "no number stands"),
+    ],
+)
+def test_a_fact_that_nobody_can_mean_is_refused(field, value, said):
+    with pytest.raises(ValidationError, match=said) as refused:
+        clinic(**{field: value})
+    assert " | " in refused.value.errors()[0]["msg"]
+
+
+@pytest.mark.parametrize(
+    "phone",
+    ["+44 20 7946 0123", "+1 (512) 555-0100", "+49 30/901820", "+44 (0)20 7946 0123", "+61 2 9665 1234 ext. 12",
+     "+442079460123 (reception)"],
+)  # fmt: skip
+def test_a_phone_number_may_be_written_in_many_ways(phone):
+    assert clinic(phone=phone).phone == phone
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Book online at {booking_url}, call {phone} or write to {email}.", "Call +44 20 7946 0123."),
+        ("To reach a person, call {phone} or write to {email}.", "To reach a person, call +44 20 7946 0123."),
+        ("You can also book: {booking_url}. In an emergency call {emergency_number}.", "In an emergency call 999."),
+        ("Find us.\n\n{parking}\n\nMap: {map_url}", "Find us.\n\n\n\n"),
+        ("- E-mail: {email}\n- Phone: {phone}", "\n- Phone: +44 20 7946 0123"),
+        ("Up to {days} days, {email}.", "Up to {days} days."),
+    ],
+)
+def test_what_a_clinic_has_not_leaves_no_hole_in_a_text(text, said):
+    assert fill(text, lambda name: clinic().fact(name, at("2026-11-23T09:00"))) == said

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from itertools import combinations
 
 from bot.assistant import Assistant
+from bot.checking import facts
 from bot.checking.editor import remarks
 from bot.content import LANGUAGE, Content, entry_file
 from bot.content.reading import Loc
@@ -42,7 +43,14 @@ def problems(content: Content, assistant: Assistant, now: datetime) -> list[Prob
 
 def problems_of_lines(content: Content, now: datetime) -> list[Problem]:
     """Those that the lines show by themselves."""
-    return [*_answers(content, now.date()), *_phrasings(content), *remarks(content)]
+    today = now.date()
+    return [
+        *_answers(content, today),
+        *_phrasings(content),
+        *remarks(content),
+        *facts.remarks(content, today),
+        *content.unread,
+    ]
 
 
 def problems_in_use(content: Content, assistant: Assistant, now: datetime) -> list[Problem]:

@@ -256,7 +256,10 @@ def _compile(times: OpeningTimes, year: int) -> OpeningHours:
         if spans:
             rules.append(f"{_OSM_DAYS[number]} " + ",".join(f"{clock(a)}-{clock(b)}" for a, b in spans))
     if times.closes_on_holidays and times.country:
-        rules += [f"{day.year} {_OSM_MONTHS[day.month - 1]} {day.day:02d} off" for day in public_holidays(times, year)]
+        rules += [
+            f"{day.year} {_OSM_MONTHS[day.month - 1]} {day.day:02d} off"
+            for day in public_holidays(times.country, times.region, year)
+        ]
     for line in times.closed:
         rules += compile_closed(line)
     for line in times.special:
@@ -264,7 +267,7 @@ def _compile(times: OpeningTimes, year: int) -> OpeningHours:
     return OpeningHours("; ".join(rules) or "off")
 
 
-def public_holidays(times: OpeningTimes, year: int) -> dict[date, str]:
+def public_holidays(country: str, region: str, year: int) -> dict[date, str]:
     """Public holidays of the clinic's region in ``year`` and the years beside it, with their names.
 
     ValueError with the cure if the country or region is not known.
@@ -272,9 +275,9 @@ def public_holidays(times: OpeningTimes, year: int) -> dict[date, str]:
     import holidays  # 16 MB and 0.1 s: only where a clinic closes on holidays
 
     try:
-        found = holidays.country_holidays(times.country, subdiv=times.region or None, years=range(year - 1, year + 2))
+        found = holidays.country_holidays(country, subdiv=region or None, years=range(year - 1, year + 2))
     except NotImplementedError:
-        place = f"{times.country}{'-' + times.region if times.region else ''}"
+        place = f"{country}{'-' + region if region else ''}"
         raise ValueError(
             f"public holidays of {place} are not known. | Correct `country` and `region`, or write "
             "`public_holidays: open` and list the days under `closed:`."

@@ -91,10 +91,13 @@ class Desk:
             await asyncio.sleep(LEARN_SECONDS)
 
     async def told(self, news: News) -> None:
-        """An edit of a file went live, or was refused."""
+        """An edit of a file went live, was refused, is mended, or changed a file that is not read."""
         verdict = news.verdict
         if news.change:
-            await self.post(wording.live(news.change, replaces=False))
+            live = wording.live(news.change, replaces=False)
+            await self.post(Reply(live.blocks + wording.said(wording.editor(verdict.remarks)).blocks, live.buttons))
+        elif verdict.is_good:
+            await self.post(wording.said(wording.editor(verdict.remarks) or wording.FINE_AGAIN))
         elif not verdict.is_good:
             buttons = wording.column((wording.button(0, "reload", "Look again"),))
             await self.post(wording.said(f"A file was saved. {wording.refusal(verdict)}", buttons))

@@ -31,6 +31,7 @@ NOT_STAFF = "You are not in the list of staff (STAFF_USER_IDS). Ask the operator
 WAITING = "Checking, a few seconds …"
 NEEDS_REVIEWER = "A reviewer must tap this: it changes medical text."
 ERASED = "That question was erased meanwhile."
+FINE_AGAIN = "All fine again: the files are what patients get. Nothing changed for them."
 OVER = "That is settled already."
 
 Rows = tuple[tuple[Button, ...], ...]
@@ -76,8 +77,12 @@ def effects(verdict: Verdict) -> str:
     else:
         parts.append("No known message gets another reply.")
     if verdict.remarks:
-        parts.append("An editor would say:\n" + reasons(verdict.remarks))
+        parts.append(editor(verdict.remarks))
     return "\n\n".join(parts)
+
+
+def editor(remarks: Sequence[Problem]) -> str:
+    return f"An editor would say:\n{reasons(remarks)}" if remarks else ""
 
 
 def refusal(verdict: Verdict) -> str:
