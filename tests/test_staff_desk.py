@@ -232,7 +232,7 @@ async def test_silence_and_pause_stay_over_a_reload_and_a_restart_and_end_by_a_t
     off = await chat.say("/off ice")
     assert "Silenced: “Does ice help?”" in off.plain()
     assert chat.bot.answer("does ice help") == "fallback"
-    await chat.say("/pause")
+    assert "In an emergency call 999 now" in (await chat.say("/pause")).plain()
     assert chat.bot.answer("hot water bottle on my back") == "handoff"
     preview = await chat.say("/phone +44 20 7946 0999")
     await chat.tap(preview, "Put live")
@@ -240,6 +240,7 @@ async def test_silence_and_pause_stay_over_a_reload_and_a_restart_and_end_by_a_t
     assert chat.bot.answer("does ice help") == "handoff"
     chat.store.close()
     async with chatting(tmp_path) as later:
+        assert "Paused for all patients" in later.posted[0].plain()
         assert later.bot.answer("hot water bottle on my back") == "handoff"
         switches = await later.tap(await later.say("/pause"), "Answer again")
         assert later.bot.answer("hot water bottle on my back") == "heat"

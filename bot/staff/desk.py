@@ -79,7 +79,8 @@ class Desk:
 
     async def start(self) -> None:
         """Takes up what an earlier run had in hand."""
-        await self._switches.start()
+        if switched_off := await self._switches.start():
+            await self.post(switched_off)
         await self.proposals.resume()
 
     async def learn(self) -> None:
