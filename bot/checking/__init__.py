@@ -12,6 +12,7 @@ from itertools import combinations
 from bot.assistant import Assistant
 from bot.checking import facts
 from bot.checking.editor import remarks
+from bot.checking.verdicts import find_doses
 from bot.content import LANGUAGE, Content, entry_file
 from bot.content.reading import Loc
 from bot.conversation import Conversation, Kind, Message, Outcome
@@ -28,11 +29,6 @@ MAX_SMOG = 9.0
 # More stems in common than this, and one phrasing is a copy of the other with a word changed.
 MAX_SHARED_STEMS = 0.5
 _RED_FLAGS = f"{LANGUAGE}/red-flags.yaml"
-_DOSE = re.compile(
-    r"\b(?:\d+(?:[.,]\d+)?|one|two|three|four|five|six|eight|half an?)\s*"
-    r"(?:mg|mcg|µg|milligrams?|ml|tablets?|pills?|capsules?|caplets?|(?:times|x)\s+(?:a|per|each|every)\s+day|times\s+daily)\b",
-    re.IGNORECASE,
-)
 _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 
 
@@ -123,11 +119,11 @@ def _answers(content: Content, today: date) -> Iterator[Problem]:
                 "Cut what the patient does not need now.",
                 "answer",
             )
-        if dose := _DOSE.search(said):
+        for dose in find_doses(said):
             yield _at(
                 content,
                 entry.id,
-                f"`{dose.group()}` is a dose; the bot gives none.",
+                f"`{dose}` is a dose; the bot gives none.",
                 "Send the reader to the leaflet or a pharmacist.",
                 "answer",
             )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import cache
 
+from bot.checking.verdicts import find_verdicts
 from bot.content import LANGUAGE, Content, entry_file
 from bot.content.hours_said import say_time
 from bot.content.red_flags import Rule
@@ -29,14 +30,6 @@ PLAINER = {
     "fatigue": "tiredness", "dizziness": "feeling dizzy", "hydrated": "drinking enough", "musculature": "muscles",
 }  # fmt: skip
 _HARD = re.compile(r"\b(" + "|".join(sorted(map(re.escape, PLAINER), key=len, reverse=True)) + r")\b", re.IGNORECASE)
-_PROMISES = re.compile(
-    r"\b(?:you(?:'re| are) (?:fine|ok|okay|safe|healthy)|nothing to worry about|no need to worry"
-    r"|don't worry|do not worry"
-    r"|will (?:cure|heal|fix|go away)|cures?\b|guarantee[ds]?|definitely|always works|completely safe|100 ?%|harmless"
-    r"|not serious|nothing serious)\b",
-    re.IGNORECASE,
-)
-_DENIED = re.compile(r"\b(?:no|not|never|nobody|none|cannot|can not)\b[^.!?\n]{0,40}$", re.IGNORECASE)
 _VAGUE = re.compile(
     r"\b(?:very unwell|if necessary|as appropriate|seek medical attention|some people|etc)\b", re.IGNORECASE
 )
@@ -68,12 +61,9 @@ def _words(content: Content) -> Iterator[Problem]:
                 yield Problem(
                     document.path, at, f"`{found.group()}` is a hard word.", f"Say `{plain}`.", Severity.WARNING
                 )
-            for found in _PROMISES.finditer(line):
-                if not _DENIED.search(line[: found.start()]):
-                    cure = "Say what is usual, and what to do if it is not so."
-                    yield Problem(
-                        document.path, at, f"`{found.group()}` promises or judges; the bot does neither.", cure
-                    )
+            for found in find_verdicts(line):
+                cure = "Say what is usual, and when to get help."
+                yield Problem(document.path, at, f"`{found.group()}` promises or judges; the bot does neither.", cure)
 
 
 def _untested(content: Content) -> Iterator[Problem]:

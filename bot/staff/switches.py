@@ -65,4 +65,6 @@ class Switches:
         lines = [self._reloader.current().replies.fill(paused, datetime.now(UTC))] if overrides.is_paused else []
         silenced = [entry.question for name in sorted(overrides.off) if (entry := content.entry(name))]
         lines += [f"Silenced: “{question}”." for question in silenced]
-        return wording.said("\n\n".join(lines) or "All questions are answered again.", wording.column(rows), replaces=replaces)
+        return wording.said(
+            "\n\n".join(lines) or "All questions are answered again.", wording.column(rows), replaces=replaces
+        )
