@@ -124,7 +124,11 @@ async def test_a_saved_file_is_live_and_numbered(tmp_path, faq):
         (news,) = bot.told
         assert news.change.number == 1
         assert news.change.how == "file"
-        assert news.change.summary == ("“Does ice help?” has a new answer.",)
+        assert news.change.summary == (
+            "“Does ice help?” has a new answer.",
+            "⚠️ A warning is taken out: «Wrap it in a towel first.»",
+            "Added: «Wrap it in a cloth first.»",
+        )
         assert bot.reloader.snapshots.current() == (bot.holder().version, 1)
 
 

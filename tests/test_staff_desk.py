@@ -13,7 +13,7 @@ from bot.conversation import Kind, Message
 from bot.staff.desk import Desk
 from bot.staff.people import staff_of
 from bot.store import open_store
-from bot.store.tables import missed
+from bot.store.tables import missed, outbox
 from tests.small_faq import make_faq
 from tests.test_reload import Bot, running
 
@@ -39,6 +39,7 @@ class Chat:
 
     def __init__(self, bot, desk, store, posted):
         self.bot, self.desk, self.store, self.posted = bot, desk, store, posted
+        self.last = ""  # id of the bot's last answer in the chat
         self._ids = itertools.count(1)
 
     def _message(self, user, kind, **more):
@@ -54,33 +55,37 @@ class Chat:
             **more,
         )
 
-    async def say(self, text, user=ANNA):
-        """Writes; returns what is answered, the later post if there is one."""
-        kind = Kind.COMMAND if text.startswith("/") else Kind.TEXT
-        name, _, rest = text[1:].partition(" ")
-        message = (
-            self._message(user, kind, text=rest, action=name)
-            if kind is Kind.COMMAND
-            else self._message(user, kind, text=text)
-        )
-        return await self._answer(await self.desk.take(message))
+    async def say(self, text, user=ANNA, to=None):
+        """Writes, in reply to the bot's last answer or to ``to``; returns what is answered, the later post if any."""
+        if text.startswith("/"):
+            name, _, rest = text[1:].partition(" ")
+            return await self._answer(self._message(user, Kind.COMMAND, text=rest, action=name))
+        return await self._answer(self._message(user, Kind.TEXT, text=text, replies_to=self.last if to is None else to))
 
     async def tap(self, reply, label, user=ANNA):
         """Taps the button whose label begins so."""
         button = next(b for row in reply.buttons for b in row if b.label.startswith(label))
         assert len(button.action.encode()) <= 64
         return await self._answer(
-            await self.desk.take(
-                self._message(user, Kind.BUTTON, action=button.action, text=button.label, message_id="7")
-            )
+            self._message(user, Kind.BUTTON, action=button.action, text=button.label, message_id="7")
         )
 
-    async def _answer(self, said):
+    async def _answer(self, message):
+        said = await self.desk.take(message)
         count = len(self.posted)
+        if said.reply and not said.reply.replaces:
+            await self._mark_sent(message)
         await self.desk.proposals.finished()
         self.toast = said.toast
         later = self.posted[count:]
         return later[-1] if later else said.reply
+
+    async def _mark_sent(self, message):
+        """As the outbox does once Telegram has taken it."""
+        self.last = f"sent-{message.update_id}"
+        row = {"channel": message.channel, "chat": message.chat, "answers": message.update_id, "sent_id": self.last}
+        more = {"clinic": "", "reply": None, "created_at": 0.0, "state": 1}
+        await self.store._writer.write(lambda c: c.execute(insert(outbox), row | more))
 
     async def miss(self, utterance, reason="not understood", candidates="[]"):
         row = {

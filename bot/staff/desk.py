@@ -12,6 +12,7 @@ from bot.conversation import Kind, Message, Reply
 from bot.errors import BotError, StoreError
 from bot.logs import log
 from bot.staff import edits, wording
+from bot.staff.editing import Edit
 from bot.staff.facts import CONTACT, HOURS, Facts
 from bot.staff.learning import KIND as MISSED
 from bot.staff.learning import Learning
@@ -130,11 +131,11 @@ class Desk:
             case "edit" | "entry":
                 return Said(self._facts.entry(rest))
             case "hours":
-                return Said(await self._facts.hours(person, rest))
+                return Said(await self._facts.hours(person, rest, message))
             case "closed":
                 return Said(await self._facts.closed(person, rest, message))
             case "phone":
-                return Said(await self._facts.phone(person, rest))
+                return Said(await self._facts.phone(person, rest, message))
             case "off" | "on" | "pause" | "resume":
                 return Said(await self._switches.turn(message.action, rest))
             case "history":
@@ -157,7 +158,7 @@ class Desk:
         return Said(wording.said(wording.HELP))
 
     async def _text(self, person: Person, message: Message) -> Said:
-        step = await self._store.awaited(person.id, time.time() - TEXT_WAITS)
+        step = await self._store.awaited(message, time.time() - TEXT_WAITS)
         if step is None:
             return await self._as_a_patient(message)
         if not await self._store.take(step.id, OPEN, DONE):
@@ -180,25 +181,27 @@ class Desk:
     async def _typed(self, person: Person, step: Step, text: str) -> Said:
         """The text that a step waited for."""
         content, details = self._reloader.current().content, step.details
+        made: list[Edit] = []
+        entry, rows, asked = "", [], 0
         match details["wants"]:
             case "answer":
-                await self.proposals.propose(person, edits=edits.answer(details["entry"], text), entry=details["entry"])
+                entry = details["entry"]
+                made = edits.answer(entry, text)
             case "phrasing":
-                await self.proposals.propose(person, edits=edits.learn(content, details["entry"], [text]))
+                made = edits.learn(content, details["entry"], [text])
             case "hours":
-                await self.proposals.propose(person, edits=edits.hours(text), entry=HOURS)
+                made, entry = edits.hours(text), HOURS
             case "closed":
-                await self.proposals.propose(person, edits=edits.closed(text), entry=HOURS)
+                made, entry = edits.closed(text), HOURS
             case "phone":
-                await self.proposals.propose(person, edits=edits.phone(text), entry=CONTACT)
+                made, entry = edits.phone(text), CONTACT
             case "search":
                 return Said(await self._questions.found(int(details["asked"]), text))
             case "new":
-                rows = await self._store.missed(details["rows"])
-                entry, found = edits.new_entry(content, text, [row.utterance for row in rows])
-                await self.proposals.propose(
-                    person, edits=found, entry=entry, rows=details["rows"], asked=details["asked"]
-                )
+                rows, asked = details["rows"], details["asked"]
+                found = await self._store.missed(rows)
+                entry, made = edits.new_entry(content, text, [row.utterance for row in found])
+        await self.proposals.propose(person, edits=made, entry=entry, rows=rows, asked=asked, typed=step.id)
         return Said(wording.said(wording.WAITING))
 
     # History
@@ -255,9 +258,11 @@ class Desk:
             case "e":
                 return Said(self._facts.entry(about))
             case "c":
-                return Said(await self._facts.wait_for(person, "answer", "Send the new answer.", entry=about))
+                return Said(await self._facts.wait_for(person, message, "answer", "Send the new answer.", entry=about))
             case "p":
-                return Said(await self._facts.wait_for(person, "phrasing", "Send the words of a patient.", entry=about))
+                return Said(
+                    await self._facts.wait_for(person, message, "phrasing", "Send the words of a patient.", entry=about)
+                )
             case "off" | "on" | "resume":
                 return Said(await self._switches.turn(what, about, replaces=what != "off"))
             case "open":

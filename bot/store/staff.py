@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
-from bot.conversation import Reply
+from bot.conversation import Message, Reply
 from bot.store.queues import insert
 from bot.store.tables import CLINIC, alarms, feedback, missed, outbox, staff_steps, tallies
 from bot.store.values import Origin, Outgoing
@@ -72,15 +72,18 @@ class StaffStore:
             lambda c: _one(c.execute(select(staff_steps).where(staff_steps.c.id == step_id)).first())
         )
 
-    async def awaited(self, user: str, since: float) -> Step | None:
-        """The step that waits for a text of ``user``, begun after ``since`` (seconds since 1970)."""
-        wanted = (staff_steps.c.user == user) & (staff_steps.c.state == OPEN) & (staff_steps.c.created_at > since)
-        newest = select(staff_steps).where(wanted).order_by(staff_steps.c.id.desc()).limit(1)
-        return await self._writer.write(lambda c: _one(c.execute(newest).first()))
+    async def awaited(self, message: Message, since: float) -> Step | None:
+        """The step begun after ``since`` (seconds since 1970) whose prompt ``message`` is a reply to."""
+        return await self._writer.write(lambda c: _awaited(c, message, since))
 
     async def working(self) -> list[Step]:
         """Steps that a kill interrupted."""
         wanted = select(staff_steps).where(staff_steps.c.state == WORKING).order_by(staff_steps.c.id)
+        return await self._writer.write(lambda c: [_step(row) for row in c.execute(wanted)])
+
+    async def opened(self, kind: str) -> list[Step]:
+        """Steps of a kind that wait for a tap."""
+        wanted = select(staff_steps).where(staff_steps.c.kind == kind, staff_steps.c.state == OPEN)
         return await self._writer.write(lambda c: [_step(row) for row in c.execute(wanted)])
 
     async def take(self, step_id: int, before: str, after: str) -> bool:
@@ -138,6 +141,15 @@ def _begin(connection: Connection, kind: str, details: Mapping[str, Any], subjec
     row = {**values, "details": _json(details), "created_at": now, "updated_at": now}
     step_id = connection.execute(staff_steps.insert().returning(staff_steps.c.id), row).scalar_one()
     return Step(step_id, kind, OPEN, subject, user, details, datetime.fromtimestamp(now, UTC))
+
+
+def _awaited(connection: Connection, message: Message, since: float) -> Step | None:
+    at = (outbox.c.channel == message.channel) & (outbox.c.chat == message.chat)
+    replied_to = select(outbox.c.answers).where(at, outbox.c.sent_id == message.replies_to, outbox.c.answers != "")
+    asked_by = set(connection.scalars(replied_to)) if message.replies_to else set()
+    wanted = (staff_steps.c.user == message.user) & (staff_steps.c.state == OPEN) & (staff_steps.c.created_at > since)
+    steps = map(_step, connection.execute(select(staff_steps).where(wanted)))
+    return next((step for step in steps if step.details.get("prompt") in asked_by), None)
 
 
 def _one(row: Any) -> Step | None:
