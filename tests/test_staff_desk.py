@@ -83,7 +83,7 @@ class Chat:
     async def _mark_sent(self, message):
         """As the outbox does once Telegram has taken it."""
         self.last = f"sent-{message.update_id}"
-        row = {"channel": message.channel, "chat": message.chat, "answers": message.update_id, "sent_id": self.last}
+        row = {"channel": message.channel, "chat": "", "answers": message.update_id, "sent_id": self.last}
         more = {"clinic": "", "reply": None, "created_at": 0.0, "state": 1}
         await self.store._writer.write(lambda c: c.execute(insert(outbox), row | more))
 

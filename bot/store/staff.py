@@ -144,8 +144,9 @@ def _begin(connection: Connection, kind: str, details: Mapping[str, Any], subjec
 
 
 def _awaited(connection: Connection, message: Message, since: float) -> Step | None:
-    at = (outbox.c.channel == message.channel) & (outbox.c.chat == message.chat)
-    replied_to = select(outbox.c.answers).where(at, outbox.c.sent_id == message.replies_to, outbox.c.answers != "")
+    # What is sent keeps its id, and that of the message it answers; its chat is erased.
+    is_it = (outbox.c.channel == message.channel) & (outbox.c.sent_id == message.replies_to)
+    replied_to = select(outbox.c.answers).where(is_it)
     asked_by = set(connection.scalars(replied_to)) if message.replies_to else set()
     wanted = (staff_steps.c.user == message.user) & (staff_steps.c.state == OPEN) & (staff_steps.c.created_at > since)
     steps = map(_step, connection.execute(select(staff_steps).where(wanted)))
