@@ -37,8 +37,8 @@ def seed(tmp_path_factory):
 class Chat:
     """The staff chat as its members see it."""
 
-    def __init__(self, bot, desk, store, posted):
-        self.bot, self.desk, self.store, self.posted = bot, desk, store, posted
+    def __init__(self, bot, desk, store, posted, sent):
+        self.bot, self.desk, self.store, self.posted, self.sent = bot, desk, store, posted, sent
         self.last = ""  # id of the bot's last answer in the chat
         self._ids = itertools.count(1)
 
@@ -74,16 +74,19 @@ class Chat:
         said = await self.desk.take(message)
         count = len(self.posted)
         if said.reply and not said.reply.replaces:
-            await self._mark_sent(message)
+            await self._mark_sent(message.channel, message.update_id)
         await self.desk.proposals.finished()
+        if self.sent and self.sent[-1].answers:
+            await self._mark_sent(message.channel, self.sent[-1].answers)
+            self.sent.clear()
         self.toast = said.toast
         later = self.posted[count:]
         return later[-1] if later else said.reply
 
-    async def _mark_sent(self, message):
+    async def _mark_sent(self, channel, answers):
         """As the outbox does once Telegram has taken it."""
-        self.last = f"sent-{message.update_id}"
-        row = {"channel": message.channel, "chat": "", "answers": message.update_id, "sent_id": self.last}
+        self.last = f"sent-{next(self._ids)}"
+        row = {"channel": channel, "chat": "", "answers": answers, "sent_id": self.last}
         more = {"clinic": "", "reply": None, "created_at": 0.0, "state": 1}
         await self.store._writer.write(lambda c: c.execute(insert(outbox), row | more))
 
@@ -103,7 +106,7 @@ async def chatting(folder):
     bot = Bot(folder, folder / "faq")
     await bot.reloader._learn_what_is_live()
     store = open_store(f"sqlite:///{folder}/bot.db")
-    posted = []
+    posted, sent = [], []
 
     async def report():
         return "Seven days.", {}
@@ -116,13 +119,13 @@ async def chatting(folder):
         store.staff,
         store,
         bot.reloader,
-        lambda out: posted.extend(one.reply for one in out),
+        lambda out: sent.extend(out) or posted.extend(one.reply for one in out),
         report,
     )
     bot.reloader.tell = desk.told
     await desk.start()
     try:
-        yield Chat(bot, desk, store, posted)
+        yield Chat(bot, desk, store, posted, sent)
     finally:
         await desk.proposals.finished()
         store.close()

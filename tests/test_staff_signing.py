@@ -87,5 +87,6 @@ async def test_a_step_waits_for_the_reply_to_its_own_prompt(chat):  # noqa: F811
     refused = await chat.say("does ice help?", to=prompt)
     assert "not a phone number" in refused.plain()
     assert "Put live" not in labels(refused)
-    preview = await chat.say("+44 20 7946 0111", to=prompt)
+    preview = await chat.say("+44 20 7946 0111")  # in reply to the refusal, which says so
+    assert "Try again: reply to this message." in refused.plain()
     assert "Phone: +44 20 7946 0111 (before: +44 20 7946 0123)" in preview.plain()

@@ -69,10 +69,13 @@ class Desk:
     def is_for(self, message: Message) -> bool:
         return message.channel == self._channel and message.chat == self._chat
 
-    async def post(self, reply: Reply, replaced: str = "", origin: Mapping[str, str] | None = None) -> None:
+    async def post(
+        self, reply: Reply, replaced: str = "", answers: str = "", origin: Mapping[str, str] | None = None
+    ) -> None:
         """Sends something to the staff chat; what can't be stored is logged as not sent."""
+        where = {"message_id": replaced, "answers": answers}
         try:
-            self._put([await self._store.post(self._channel, self._chat, reply, message_id=replaced, origin=origin)])
+            self._put([await self._store.post(self._channel, self._chat, reply, origin=origin, **where)])
         except StoreError as error:
             log().error("staff could not be told", why=str(error))
 
@@ -166,7 +169,9 @@ class Desk:
         try:
             return await self._typed(person, step, message.text)
         except BotError:
-            await self._store.take(step.id, DONE, OPEN)  # said what is wrong; the next try may be right
+            # What is wrong is said in answer to the text; the next try may reply to that as well.
+            again = {**step.details, "prompts": [*step.details["prompts"], message.update_id]}
+            await self._store.save(step.id, again, OPEN)
             raise
 
     async def _as_a_patient(self, message: Message) -> Said:
@@ -201,7 +206,7 @@ class Desk:
                 rows, asked = details["rows"], details["asked"]
                 found = await self._store.missed(rows)
                 entry, made = edits.new_entry(content, text, [row.utterance for row in found])
-        await self.proposals.propose(person, edits=made, entry=entry, rows=rows, asked=asked, typed=step.id)
+        await self.proposals.propose(person, edits=made, entry=entry, rows=rows, asked=asked, typed=step)
         return Said(wording.said(wording.WAITING))
 
     # History

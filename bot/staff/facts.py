@@ -24,7 +24,7 @@ class Facts:
 
     async def wait_for(self, person: Person, message: Message, wants: str, ask_for: str, **details: object) -> Reply:
         """Asks for a text, in answer to ``message``; only what ``person`` replies to that very question is it."""
-        await self._store.begin(TEXT, {"wants": wants, "prompt": message.update_id, **details}, user=person.id)
+        await self._store.begin(TEXT, {"wants": wants, "prompts": [message.update_id], **details}, user=person.id)
         return wording.said(f"{ask_for} Reply to this message.")
 
     def entry(self, said: str) -> Reply:

@@ -24,7 +24,8 @@ from bot.staff.reload import Reloader
 from bot.staff.snapshots import SnapshotError, Verdict
 from bot.store.staff import DONE, OPEN, WORKING, StaffStore, Step
 
-Post = Callable[[Reply, str], Awaitable[None]]  # a reply to the staff chat, and the message it replaces ("" for none)
+# Sends to the staff chat a reply, the message it replaces and the update id of what it answers ("" for none).
+Post = Callable[[Reply, str, str], Awaitable[None]]
 KIND = "change"
 SHOWN_SECONDS: Final = 3600.0  # after that a preview must be looked at again
 
@@ -64,7 +65,7 @@ class Proposals:
         entry: str = "",
         rows: Sequence[int] = (),
         asked: int = 0,
-        typed: int = 0,
+        typed: Step | None = None,
         message_id: str = "",
     ) -> Step:
         """Begins to check an edit or an undo; its preview is posted. Raises a BotError if it can't be made.
@@ -78,7 +79,8 @@ class Proposals:
             "entry": entry,
             "rows": list(rows),
             "asked": asked,
-            "typed": typed,
+            "typed": typed.id if typed else 0,
+            "prompt": typed.details["prompts"][0] if typed else "",
             "who": person.name,
             "by": person.name,
             "may": person.may_publish(is_medical=True),
@@ -125,13 +127,12 @@ class Proposals:
             await (self._check(step) if step.details["phase"] == "check" else self._put_live(step))
         except BotError as error:
             await self._store.save(step.id, step.details, DONE)
-            await self._post(wording.said(f"That can't be done: {error}", replaces=bool(message)), message)
+            await self._post(wording.said(f"That can't be done: {error}", replaces=bool(message)), message, "")
         except Exception as error:
             log().error("a step of the staff chat broke", step=step.id, error=describe(error))
             await self._store.save(step.id, step.details, DONE)
-            await self._post(
-                wording.said("That failed by a fault of mine; nothing was changed.", replaces=bool(message)), message
-            )
+            failed = "That failed by a fault of mine; nothing was changed."
+            await self._post(wording.said(failed, replaces=bool(message)), message, "")
 
     async def _close_competing(self, made: Iterable[Mapping[str, Any]]) -> list[str]:
         """Of two open proposals for one thing the newer stands; whose the older were."""
@@ -184,10 +185,11 @@ class Proposals:
         shown = await asyncio.to_thread(self._shown, verdict, str(details["entry"]))
         message = str(details["message"])
         notes = [str(details["again"])] if "again" in details else []
-        if not verdict.is_good and await self._store.take(int(details.get("typed", 0)), DONE, OPEN):
-            notes.append(wording.TRY_AGAIN)
+        waits_again = not verdict.is_good and await self._store.take(int(details.get("typed", 0)), DONE, OPEN)
+        notes += [wording.TRY_AGAIN] if waits_again else []
         notes += [wording.INSTEAD_OF.format(who=who) for who in instead_of]
-        await self._post(wording.proposal(verdict, step.id, shown, notes, replaces=bool(message)), message)
+        preview = wording.proposal(verdict, step.id, shown, notes, replaces=bool(message))
+        await self._post(preview, message, details["prompt"] if waits_again else "")
 
     def _shown(self, verdict: Verdict, entry: str) -> tuple[Block, ...]:
         if not (entry and verdict.is_good):
@@ -228,4 +230,4 @@ class Proposals:
                 if published.change
                 else wording.said("It was so already.", replaces=bool(message))
             )
-        await self._post(reply, message)
+        await self._post(reply, message, "")

@@ -35,7 +35,7 @@ ERASED = "That question was erased meanwhile."
 FINE_AGAIN = "All fine again: the files are what patients get. Nothing changed for them."
 SHOWN_LONG_AGO = "This was shown a while ago. Look again, then tap."
 CHANGED_SINCE = "Somebody changed this meanwhile. Look again, then tap."
-TRY_AGAIN = "Try again: reply to my question once more."
+TRY_AGAIN = "Try again: reply to this message."
 INSTEAD_OF = "The open proposal of {who} for the same thing is closed: this one stands."
 OVER = "That is settled already."
 

@@ -103,10 +103,19 @@ class StaffStore:
         return await self._writer.write(lambda c: set(c.scalars(wanted)))
 
     async def post(
-        self, channel: str, chat: str, reply: Reply, *, message_id: str = "", origin: Origin | None = None
+        self,
+        channel: str,
+        chat: str,
+        reply: Reply,
+        *,
+        message_id: str = "",
+        origin: Origin | None = None,
+        answers: str = "",
     ) -> Outgoing:
-        """Stores a message that answers nothing, to be handed to the outbox. ``message_id``: the one it replaces."""
-        return await self._writer.write(lambda c: _post(c, channel, chat, reply, message_id, origin or {}, time.time()))
+        """Stores a message to be handed to the outbox. ``message_id``: the one it replaces; ``answers``: the update id
+        of the message that it belongs to, if any."""
+        row = {"channel": channel, "chat": chat, "message_id": message_id, "answers": answers}
+        return await self._writer.write(lambda c: _post(c, row, reply, origin or {}, time.time()))
 
     async def missed(self, ids: Iterable[int] | None = None) -> list[MissedRow]:
         """Missed utterances that nobody has dealt with, the oldest first."""
@@ -150,7 +159,7 @@ def _awaited(connection: Connection, message: Message, since: float) -> Step | N
     asked_by = set(connection.scalars(replied_to)) if message.replies_to else set()
     wanted = (staff_steps.c.user == message.user) & (staff_steps.c.state == OPEN) & (staff_steps.c.created_at > since)
     steps = map(_step, connection.execute(select(staff_steps).where(wanted)))
-    return next((step for step in steps if step.details.get("prompt") in asked_by), None)
+    return next((step for step in steps if asked_by.intersection(step.details.get("prompts", ()))), None)
 
 
 def _one(row: Any) -> Step | None:
@@ -167,21 +176,12 @@ def _missed(row: Any) -> MissedRow:
     return MissedRow(row.id, row.utterance, row.reason, candidates, datetime.fromtimestamp(row.created_at, UTC))
 
 
-def _post(
-    connection: Connection, channel: str, chat: str, reply: Reply, message_id: str, origin: Origin, now: float
-) -> Outgoing:
-    row = {
-        "clinic": CLINIC,
-        "channel": channel,
-        "chat": chat,
-        "message_id": message_id,
-        "reply": _json(reply.to_json()),
-        "origin": _json(dict(origin)),
-        "created_at": now,
-    }
+def _post(connection: Connection, at: Mapping[str, str], reply: Reply, origin: Origin, now: float) -> Outgoing:
+    row = {"clinic": CLINIC, "reply": _json(reply.to_json()), "origin": _json(dict(origin)), "created_at": now, **at}
     row_id = connection.execute(outbox.insert().returning(outbox.c.id), row).scalar_one()
     return Outgoing(
-        id=row_id, channel=channel, chat=chat, reply=reply, message_id=message_id, origin=origin, since=now
+        id=row_id, channel=at["channel"], chat=at["chat"], message_id=at["message_id"], answers=at["answers"],
+        reply=reply, origin=origin, since=now,
     )  # fmt: skip
 
 
