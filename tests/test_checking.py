@@ -124,6 +124,12 @@ def test_a_country_with_regions_and_none_named_lists_the_days_that_will_be_close
     assert ("Easter Monday" in found.message) == (country in {"AU", "DE"})
 
 
+def test_a_card_does_not_speak_of_what_the_clinic_has_not(faq):
+    edit(faq, "en/red-flags.yaml", "      action: ", "      action: Call {poison_line} or ")
+    found = [problem for problem in problems_of_lines(load(faq), NOW) if "`poison_line` is empty" in problem.message]
+    assert [problem.severity for problem in found] == [Severity.ERROR]
+
+
 def test_a_clock_of_elsewhere_is_named(faq):
     edit(faq, "clinic.yaml", "Europe/London", "America/New_York")
     assert any("not the clock of GB" in problem.message for problem in problems_of_lines(load(faq), NOW))

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from bot.checking.verdicts import find_verdicts
-from bot.content import LANGUAGE, Content, entry_file
+from bot.content import LANGUAGE, Content, entry_file, placeholders
 from bot.content.hours_said import say_time
 from bot.content.red_flags import Rule
 from bot.errors import Problem, Severity
@@ -104,6 +104,12 @@ def _collisions(content: Content) -> Iterator[Problem]:
 def _cards(content: Content) -> Iterator[Problem]:
     document = content.documents[_RED_FLAGS]
     for number, rule in enumerate(content.red_flags.rules):
+        for text in (rule.card.action, rule.card.because, *rule.card.bullets) if rule.card else ():
+            for name in set(placeholders(text)):
+                if getattr(content.clinic, name, None) == "":
+                    message = f"{rule.id}: `{name}` is empty in clinic.yaml, so a part of the card would go."
+                    line = document.line("rules", number, "card")
+                    yield Problem(document.path, line, message, f"Fill it, or say it without {{{name}}}.")
         for message, cure, *loc in _card(rule):
             line = document.line("rules", number, "card", *loc)
             severity = Severity.ERROR if "link" in message else Severity.WARNING

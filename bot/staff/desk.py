@@ -234,8 +234,6 @@ class Desk:
         await self.proposals.propose(person, undoes=number, message_id=message_id)
         return Said(wording.said(wording.WAITING, replaces=bool(message_id)), toast="")
 
-    # Missed questions
-
     # Taps
 
     async def _tap(self, person: Person, message: Message) -> Said:
