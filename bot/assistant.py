@@ -275,8 +275,8 @@ class _Turning:
         return self.with_attachment(self.with_lines(turn))
 
     def paused(self) -> Turn:
-        """Staff paused the answers: the clinic's phone is what is left."""
-        return self.said(Outcome.HANDOFF, self.phrases.contact, ())
+        """Staff paused the answers: that is said, and whom to call."""
+        return self.said(Outcome.HANDOFF, self.phrases.paused, ())
 
     def answer(self, ranking: Ranking) -> Turn:
         assert ranking.best is not None

@@ -32,7 +32,8 @@ class Message:
 
     ``text`` is the utterance: typed, a caption, a button's label, or for a tapped 👎 the quoted question. ``action`` is
     a button's callback action or a command's name without the slash. ``attachment`` names what came with it ("photo",
-    "voice"). ``sent_at`` and ``now`` are aware datetimes; the core knows no other clock.
+    "voice"). ``replies_to`` is the id of the message it replies to, if any. ``sent_at`` and ``now`` are aware
+    datetimes; the core knows no other clock.
     """
 
     channel: str
@@ -46,6 +47,7 @@ class Message:
     attachment: str = ""
     user: str = ""
     message_id: str = ""
+    replies_to: str = ""
     language: str = ""
 
     @property

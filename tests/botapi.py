@@ -396,7 +396,7 @@ class BotApi:
         self.next_message += 1
         self.sent.append(Sent(chat, str(form["text"]), time.time(), self.next_message, form))
         self._answered.set()
-        return self.message(chat, str(form["text"])) | {"message_id": self.next_message}
+        return self.message(chat, str(form["text"])) | {"message_id": self.sent[-1].message_id}
 
     def _on_sendphoto(self, form: dict[str, Any]) -> Any:
         chat, picture, caption = self._chat(form), form.pop("photo", b""), str(form.get("caption", ""))

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from bot.assistant import build
-from bot.checking import live_problems, problems
+from bot.checking import live_problems, problems, problems_of_lines
 from bot.content import load
 from bot.errors import ContentError, Severity
+from bot.staff.folder import Folder, version_of
 
 FAQ = Path(__file__).parent.parent / "faq"
 WEIGHTS = Path(os.environ["WEIGHTS_DIR"])  # set for all tests in conftest.py
@@ -81,6 +82,57 @@ def test_all_problems_of_all_files_are_listed_at_once(faq):
         "en/entries/heat.yaml",
         "en/entries/rest.yaml",
     }
+
+
+def test_a_copy_beside_an_entry_is_told_what_to_do_and_the_entry_is_left_alone(faq):
+    (faq / "en/entries/Copy of ice.yaml").write_text((faq / "en/entries/ice.yaml").read_text())
+    (problem,) = refused(faq)
+    assert problem.path == "en/entries/Copy of ice.yaml"
+    assert "If it is a copy" in problem.cure
+
+
+def test_what_is_put_into_the_folder_and_not_read_is_named(faq):
+    (faq / "en/entries/more").mkdir()
+    names = ["en/kids.yml", "en/entries/kids.yaml.txt", "en/entries/more/kids.yaml", "en/kids.yaml", "Prices.docx"]
+    for name in names:
+        (faq / name).write_text("id: kids\n")
+    (faq / "en/entries/.kids.yaml.swp").write_text("")
+    found = {problem.path: problem for problem in problems_of_lines(load(faq), NOW) if "not read" in problem.message}
+    assert found.keys() == set(names)
+    assert all(problem.cure for problem in found.values())
+
+
+def test_linked_folders_are_read_as_they_are_versioned(faq, tmp_path):
+    (tmp_path / "mounted/..1").mkdir(parents=True)
+    for name in ("clinic.yaml", "en"):
+        (faq / name).rename(tmp_path / "mounted/..1" / name)
+        (tmp_path / "mounted" / name).symlink_to(f"..data/{name}")
+    (tmp_path / "mounted/..data").symlink_to("..1")
+    (tmp_path / "mounted/..1/en/entries/loop").symlink_to("..")
+    linked = load(tmp_path / "mounted")
+    assert linked.entries.keys() == load(FAQ).entries.keys()
+    assert linked.version == version_of(Folder(tmp_path / "mounted").read()) == load(FAQ).version
+
+
+@pytest.mark.parametrize("country", ["GB", "AU", "DE", "CA"])
+def test_a_country_with_regions_and_none_named_lists_the_days_that_will_be_closed(faq, country):
+    edit(faq, "clinic.yaml", "country: GB", f"country: {country}")
+    line = edit(faq, "clinic.yaml", "region: ENG", 'region: ""')
+    (found,) = [problem for problem in problems_of_lines(load(faq), NOW) if "`region`" in problem.message]
+    assert (found.path, found.line) == ("clinic.yaml", line)
+    assert "Fri 25 Dec 2026" in found.message
+    assert ("Easter Monday" in found.message) == (country in {"AU", "DE"})
+
+
+def test_a_card_does_not_speak_of_what_the_clinic_has_not(faq):
+    edit(faq, "en/red-flags.yaml", "      action: ", "      action: Call {poison_line} or ")
+    found = [problem for problem in problems_of_lines(load(faq), NOW) if "`poison_line` is empty" in problem.message]
+    assert [problem.severity for problem in found] == [Severity.ERROR]
+
+
+def test_a_clock_of_elsewhere_is_named(faq):
+    edit(faq, "clinic.yaml", "Europe/London", "America/New_York")
+    assert any("not the clock of GB" in problem.message for problem in problems_of_lines(load(faq), NOW))
 
 
 @pytest.mark.parametrize("missing", ["clinic.yaml", "en/phrases.yaml", "en/red-flags.yaml", "en/entries"])

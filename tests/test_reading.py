@@ -35,6 +35,15 @@ def test_values_stay_what_they_look_like(written):
         ("a: 'open\nb: 1\n", 1, "quotation mark"),
         ("a: one: two\n", 1, "colon"),
         ("a: @home\n", 1, "keeps for itself"),
+        ("a: 1\nanswer |\n  Yes.\n\n  More.\n  And.\nb: 2\n", 2, "no colon stands after `answer`"),
+        ("a: 1\nphrasings\n - b\n - c\nd: 2\n", 2, "no colon stands after `phrasings`"),
+        ("a: |\n  Yes.\n  No.\ndisclaimer:general\nb: 1\n", 4, "no space stands after the colon"),
+        ("a:\n- b\n-c\n- d\ne: 1\n", 3, "no space stands after the dash"),
+        ("a:\n - b\n  - c\nd: 1\n", 3, "deeper than the one above"),
+        ("a: |\n  Yes.\nNo.\n\nb: 1\n", 3, "belongs to nothing"),
+        ("a: [b, c\nd: 1\ne: 2\n", 1, "bracket is opened"),
+        ('a: "b\nc: 1\nd: 2\ne: "f"\n', 1, "quotation mark is opened"),
+        ("a: “b c”\n", 1, "would be shown"),
         ("", 1, "empty"),
         ("# only this\n", 1, "only comments"),
         (b"a: \xff\n", 1, "UTF-8"),
@@ -48,7 +57,7 @@ def test_a_mistake_is_named_with_its_line(written, text, line, said):
     assert document.problems
     problem = document.problems[0]
     assert problem.path == "file.yaml"
-    assert abs(problem.line - line) <= 1
+    assert problem.line == line
     assert said in problem.message
     assert problem.cure
 

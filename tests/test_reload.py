@@ -124,7 +124,11 @@ async def test_a_saved_file_is_live_and_numbered(tmp_path, faq):
         (news,) = bot.told
         assert news.change.number == 1
         assert news.change.how == "file"
-        assert news.change.summary == ("“Does ice help?” has a new answer.",)
+        assert news.change.summary == (
+            "“Does ice help?” has a new answer.",
+            "⚠️ A warning is taken out: «Wrap it in a towel first.»",
+            "Added: «Wrap it in a cloth first.»",
+        )
         assert bot.reloader.snapshots.current() == (bot.holder().version, 1)
 
 
@@ -219,6 +223,40 @@ async def test_temporary_files_of_editors_change_nothing(tmp_path, faq):
         await asyncio.sleep(1.0)
         assert not bot.told
         assert not bot.holder.trouble
+
+
+async def test_a_mended_file_is_told_and_one_that_is_not_read_is_named(tmp_path, faq):
+    async with running(tmp_path, faq) as bot:
+        text = (faq / ICE).read_text()
+        rewrite(faq, ICE, "answer: |", "answer |")
+        await bot.until(lambda: bot.told)
+        refused = bot.told[0].verdict.refused[0]
+        assert (refused.path, text.splitlines()[refused.line - 1]) == (ICE, "answer: |")
+        (faq / ICE).write_text(text)
+        await bot.until(lambda: len(bot.told) == 2)
+        assert (bot.told[1].verdict.is_good, bot.told[1].change) == (True, None)
+        (faq / "en/kids.yml").write_text("id: kids\n")
+        await bot.until(lambda: len(bot.told) == 3)
+        assert bot.told[2].verdict.remarks[0].path == "en/kids.yml"
+
+
+async def test_a_swapped_config_map_is_noticed(tmp_path, faq, monkeypatch):
+    """Kubernetes mounts links through ..data, and swaps that one link."""
+    monkeypatch.setattr("bot.staff.reload.LOOK_SECONDS", 3600)  # the event alone must do
+    faq.rename(tmp_path / "old")
+    faq.mkdir()
+    (tmp_path / "old").rename(faq / "..1")
+    (faq / "..data").symlink_to("..1")
+    for name in ("clinic.yaml", "en"):
+        (faq / name).symlink_to(f"..data/{name}")
+    async with running(tmp_path, faq) as bot:
+        shutil.copytree(faq / "..1", faq / "..2")
+        rewrite(faq, f"..2/{ICE}", "in a towel", "in a cloth")
+        (faq / "..new").symlink_to("..2")
+        (faq / "..new").rename(faq / "..data")
+        shutil.rmtree(faq / "..1")
+        await bot.until(lambda: bot.told)
+        assert "cloth" in bot.holder().content.entries["ice"].answer
 
 
 async def test_a_file_written_in_pieces_is_taken_when_it_is_whole(tmp_path, faq):

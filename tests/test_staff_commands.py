@@ -13,7 +13,8 @@ from sqlalchemy import insert
 
 from bot.content import load
 from bot.errors import BotError
-from bot.staff.starting import read_table, start_content
+from bot.staff.starting import start_content
+from bot.staff.tables import Row, Table
 from bot.staff.terminal import Terminal, told
 from bot.store import open_store
 from bot.store.tables import missed
@@ -93,38 +94,19 @@ def test_a_new_entry_is_written_shown_and_undone(terminal):
         asyncio.run(terminal.undo(1, "anna"))
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("faq.csv", 'Question,Answer,Other\n"Is yoga fine?","Yes, with care.","yoga?"\n"Take what?","Take 400 mg."\n'),
-        ("faq.csv", "question;answer\nIs yoga fine?;Yes, with care.\nTake what?;Take 400 mg.\n"),
-        ("faq.md", "| Question | Answer |\n|---|---|\n| Is yoga fine? | Yes, with care. |\n| Take what? | Take 400 mg. |\n"),
-        ("faq.md", "# FAQ\n\n## Is yoga fine?\nYes, with care.\n\n## Take what?\nTake 400 mg.\n"),
-    ],
-)  # fmt: skip
-def test_tables_are_read_whatever_made_them(tmp_path, name, text):
-    (tmp_path / name).write_text(text)
-    rows = [(question, answer) for question, answer, _ in read_table(tmp_path / name)]
-    assert rows == [("Is yoga fine?", "Yes, with care."), ("Take what?", "Take 400 mg.")]
-
-
 @pytest.mark.long
 def test_an_import_takes_what_keeps_the_rules_and_names_the_rest(terminal):
     rows = [
-        ("Is yoga fine?", "Yes, with care.", ["yoga?"]),
-        ("Take what?", "Take 400 mg.", []),
-        ("Is yoga fine now?", "Yes.", []),
+        Row("Is yoga fine?", "Yes, with care.", ("yoga?",)),
+        Row("Take what?", "Take 400 mg."),
+        Row("Is yoga fine now?", "Yes."),
     ]
-    published, left_out = asyncio.run(terminal.add_table(rows, "Our old page, the clinic itself", "anna"))
+    table = Table(rows, ["row 7: it has no answer"])
+    published, left_out = asyncio.run(terminal.add_table(table, "Our old page, the clinic itself", "anna"))
     assert published.change
     assert "yoga-fine" in load(terminal.folder.path).entries
+    assert left_out[0] == "row 7: it has no answer"
     assert "`400 mg` is a dose" in " ".join(left_out)
-
-
-def test_a_table_without_questions_is_said(tmp_path):
-    (tmp_path / "x.csv").write_text("nothing\n")
-    with pytest.raises(BotError, match="columns question and answer"):
-        read_table(tmp_path / "x.csv")
 
 
 def test_a_new_clinic_starts_with_nobodys_signature(tmp_path):

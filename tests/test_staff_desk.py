@@ -13,7 +13,7 @@ from bot.conversation import Kind, Message
 from bot.staff.desk import Desk
 from bot.staff.people import staff_of
 from bot.store import open_store
-from bot.store.tables import missed
+from bot.store.tables import missed, outbox
 from tests.small_faq import make_faq
 from tests.test_reload import Bot, running
 
@@ -37,8 +37,9 @@ def seed(tmp_path_factory):
 class Chat:
     """The staff chat as its members see it."""
 
-    def __init__(self, bot, desk, store, posted):
-        self.bot, self.desk, self.store, self.posted = bot, desk, store, posted
+    def __init__(self, bot, desk, store, posted, sent):
+        self.bot, self.desk, self.store, self.posted, self.sent = bot, desk, store, posted, sent
+        self.last = ""  # id of the bot's last answer in the chat
         self._ids = itertools.count(1)
 
     def _message(self, user, kind, **more):
@@ -54,33 +55,40 @@ class Chat:
             **more,
         )
 
-    async def say(self, text, user=ANNA):
-        """Writes; returns what is answered, the later post if there is one."""
-        kind = Kind.COMMAND if text.startswith("/") else Kind.TEXT
-        name, _, rest = text[1:].partition(" ")
-        message = (
-            self._message(user, kind, text=rest, action=name)
-            if kind is Kind.COMMAND
-            else self._message(user, kind, text=text)
-        )
-        return await self._answer(await self.desk.take(message))
+    async def say(self, text, user=ANNA, to=None):
+        """Writes, in reply to the bot's last answer or to ``to``; returns what is answered, the later post if any."""
+        if text.startswith("/"):
+            name, _, rest = text[1:].partition(" ")
+            return await self._answer(self._message(user, Kind.COMMAND, text=rest, action=name))
+        return await self._answer(self._message(user, Kind.TEXT, text=text, replies_to=self.last if to is None else to))
 
     async def tap(self, reply, label, user=ANNA):
         """Taps the button whose label begins so."""
         button = next(b for row in reply.buttons for b in row if b.label.startswith(label))
         assert len(button.action.encode()) <= 64
         return await self._answer(
-            await self.desk.take(
-                self._message(user, Kind.BUTTON, action=button.action, text=button.label, message_id="7")
-            )
+            self._message(user, Kind.BUTTON, action=button.action, text=button.label, message_id="7")
         )
 
-    async def _answer(self, said):
+    async def _answer(self, message):
+        said = await self.desk.take(message)
         count = len(self.posted)
+        if said.reply and not said.reply.replaces:
+            await self._mark_sent(message.channel, message.update_id)
         await self.desk.proposals.finished()
+        if self.sent and self.sent[-1].answers:
+            await self._mark_sent(message.channel, self.sent[-1].answers)
+            self.sent.clear()
         self.toast = said.toast
         later = self.posted[count:]
         return later[-1] if later else said.reply
+
+    async def _mark_sent(self, channel, answers):
+        """As the outbox does once Telegram has taken it."""
+        self.last = f"sent-{next(self._ids)}"
+        row = {"channel": channel, "chat": "", "answers": answers, "sent_id": self.last}
+        more = {"clinic": "", "reply": None, "created_at": 0.0, "state": 1}
+        await self.store._writer.write(lambda c: c.execute(insert(outbox), row | more))
 
     async def miss(self, utterance, reason="not understood", candidates="[]"):
         row = {
@@ -98,7 +106,7 @@ async def chatting(folder):
     bot = Bot(folder, folder / "faq")
     await bot.reloader._learn_what_is_live()
     store = open_store(f"sqlite:///{folder}/bot.db")
-    posted = []
+    posted, sent = [], []
 
     async def report():
         return "Seven days.", {}
@@ -111,13 +119,13 @@ async def chatting(folder):
         store.staff,
         store,
         bot.reloader,
-        lambda out: posted.extend(one.reply for one in out),
+        lambda out: sent.extend(out) or posted.extend(one.reply for one in out),
         report,
     )
     bot.reloader.tell = desk.told
     await desk.start()
     try:
-        yield Chat(bot, desk, store, posted)
+        yield Chat(bot, desk, store, posted, sent)
     finally:
         await desk.proposals.finished()
         store.close()
@@ -232,7 +240,7 @@ async def test_silence_and_pause_stay_over_a_reload_and_a_restart_and_end_by_a_t
     off = await chat.say("/off ice")
     assert "Silenced: “Does ice help?”" in off.plain()
     assert chat.bot.answer("does ice help") == "fallback"
-    await chat.say("/pause")
+    assert "In an emergency call 999 now" in (await chat.say("/pause")).plain()
     assert chat.bot.answer("hot water bottle on my back") == "handoff"
     preview = await chat.say("/phone +44 20 7946 0999")
     await chat.tap(preview, "Put live")
@@ -240,6 +248,7 @@ async def test_silence_and_pause_stay_over_a_reload_and_a_restart_and_end_by_a_t
     assert chat.bot.answer("does ice help") == "handoff"
     chat.store.close()
     async with chatting(tmp_path) as later:
+        assert "Paused for all patients" in later.posted[0].plain()
         assert later.bot.answer("hot water bottle on my back") == "handoff"
         switches = await later.tap(await later.say("/pause"), "Answer again")
         assert later.bot.answer("hot water bottle on my back") == "heat"

@@ -60,6 +60,8 @@ def test_a_pause_leaves_screening_and_the_clinics_phone(assistant):
     ):
         assert turn.outcome is Outcome.HANDOFF
         assert phone in turn.reply.plain()
+        assert "paused" in turn.reply.plain()
+        assert "call 999 now" in turn.reply.plain()
         assert "Wrap it" not in turn.reply.plain()
     assert ask(paused, "chest", NOW).outcome is Outcome.ESCALATION
     assert paused.reply(command("forget"), Conversation()).records

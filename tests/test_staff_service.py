@@ -101,6 +101,15 @@ async def test_a_morning_at_the_reception(tmp_path):
         await until(lambda: len(api.of(PATIENT)) == 2)
         assert "We are closed now" in api.of(PATIENT)[-1].text
 
+        # What she writes is taken for the new phone only in reply to that very question.
+        api.write(STAFF, "/phone")
+        asked = await until(lambda: told("The phone is"))
+        answered = {"message_id": live.message_id, "from": {"id": 1, "is_bot": True}, "text": live.text}
+        api.write(STAFF, "does ice help?", reply_to_message=answered)
+        await until(lambda: told("A patient who writes that gets"))
+        api.write(STAFF, "+44 20 7946 0111", reply_to_message=answered | {"message_id": asked.message_id})
+        await until(lambda: told("Phone: +44 20 7946 0111"))
+
         # A patient's question that nobody could answer comes to her, and she pauses the bot over lunch.
         row = {"person": "x", "utterance": "zebra xylophone quartz", "reason": "not understood", "candidates": "[]"}
         await service._store._writer.write(lambda c: c.execute(insert(missed), {**row, "created_at": time.time()}))

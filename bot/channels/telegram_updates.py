@@ -158,6 +158,7 @@ def _message(
         attachment=attachment,
         user=str(sender.get("id", "")),
         message_id=str(raw.get("message_id", "")),
+        replies_to=str(raw.get("reply_to_message", {}).get("message_id", "")),
         language=str(sender.get("language_code", ""))[:16],
     )
     thread = raw.get("message_thread_id") if raw.get("is_topic_message") else None

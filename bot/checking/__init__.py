@@ -10,7 +10,9 @@ from datetime import date, datetime
 from itertools import combinations
 
 from bot.assistant import Assistant
+from bot.checking import facts
 from bot.checking.editor import remarks
+from bot.checking.verdicts import find_doses
 from bot.content import LANGUAGE, Content, entry_file, red_flag_file
 from bot.content.reading import Loc
 from bot.conversation import Conversation, Kind, Message, Outcome
@@ -26,11 +28,6 @@ MAX_ANSWER_UNITS = 900
 MAX_SMOG = 9.0
 # More stems in common than this, and one phrasing is a copy of the other with a word changed.
 MAX_SHARED_STEMS = 0.5
-_DOSE = re.compile(
-    r"\b(?:\d+(?:[.,]\d+)?|one|two|three|four|five|six|eight|half an?)\s*"
-    r"(?:mg|mcg|µg|milligrams?|ml|tablets?|pills?|capsules?|caplets?|(?:times|x)\s+(?:a|per|each|every)\s+day|times\s+daily)\b",
-    re.IGNORECASE,
-)
 _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 
 
@@ -41,7 +38,14 @@ def problems(content: Content, assistant: Assistant, now: datetime) -> list[Prob
 
 def problems_of_lines(content: Content, now: datetime) -> list[Problem]:
     """Those that the lines show by themselves."""
-    return [*_answers(content, now.date()), *_phrasings(content), *remarks(content)]
+    today = now.date()
+    return [
+        *_answers(content, today),
+        *_phrasings(content),
+        *remarks(content),
+        *facts.remarks(content, today),
+        *content.unread,
+    ]
 
 
 def problems_in_use(content: Content, assistant: Assistant, now: datetime) -> list[Problem]:
@@ -114,11 +118,11 @@ def _answers(content: Content, today: date) -> Iterator[Problem]:
                 "Cut what the patient does not need now.",
                 "answer",
             )
-        if dose := _DOSE.search(said):
+        for dose in find_doses(said):
             yield _at(
                 content,
                 entry.id,
-                f"`{dose.group()}` is a dose; the bot gives none.",
+                f"`{dose}` is a dose; the bot gives none.",
                 "Send the reader to the leaflet or a pharmacist.",
                 "answer",
             )

@@ -3,11 +3,11 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
-from zoneinfo import ZoneInfo
 
-from bot.content import LANGUAGE, Content, entry_file, red_flag_file
+from bot.checking.verdicts import find_verdicts
+from bot.content import LANGUAGE, Content, entry_file, placeholders, red_flag_file
 from bot.content.hours_said import say_time
 from bot.content.red_flags import MOST_LINES, RedFlag
 from bot.content.red_flags import groups as groups_of
@@ -31,14 +31,6 @@ PLAINER = {
     "fatigue": "tiredness", "dizziness": "feeling dizzy", "hydrated": "drinking enough", "musculature": "muscles",
 }  # fmt: skip
 _HARD = re.compile(r"\b(" + "|".join(sorted(map(re.escape, PLAINER), key=len, reverse=True)) + r")\b", re.IGNORECASE)
-_PROMISES = re.compile(
-    r"\b(?:you(?:'re| are) (?:fine|ok|okay|safe|healthy)|nothing to worry about|no need to worry"
-    r"|don't worry|do not worry"
-    r"|will (?:cure|heal|fix|go away)|cures?\b|guarantee[ds]?|definitely|always works|completely safe|100 ?%|harmless"
-    r"|not serious|nothing serious)\b",
-    re.IGNORECASE,
-)
-_DENIED = re.compile(r"\b(?:no|not|never|nobody|none|cannot|can not)\b[^.!?\n]{0,40}$", re.IGNORECASE)
 _VAGUE = re.compile(
     r"\b(?:very unwell|if necessary|as appropriate|seek medical attention|some people|etc)\b", re.IGNORECASE
 )
@@ -70,12 +62,9 @@ def _words(content: Content) -> Iterator[Problem]:
                 yield Problem(
                     document.path, at, f"`{found.group()}` is a hard word.", f"Say `{plain}`.", Severity.WARNING
                 )
-            for found in _PROMISES.finditer(line):
-                if not _DENIED.search(line[: found.start()]):
-                    cure = "Say what is usual, and what to do if it is not so."
-                    yield Problem(
-                        document.path, at, f"`{found.group()}` promises or judges; the bot does neither.", cure
-                    )
+            for found in find_verdicts(line):
+                cure = "Say what is usual, and when to get help."
+                yield Problem(document.path, at, f"`{found.group()}` promises or judges; the bot does neither.", cure)
 
 
 def _untested(content: Content) -> Iterator[Problem]:
@@ -139,6 +128,11 @@ def _pages(content: Content) -> Iterator[Problem]:
 def _cards(content: Content) -> Iterator[Problem]:
     for page in content.red_flags.pages:
         document = content.documents[red_flag_file(page.id)]
+        for text in (page.card.action, page.card.because, *page.card.bullets) if page.card else ():
+            for name in set(placeholders(text)):
+                if getattr(content.clinic, name, None) == "":
+                    message = f"`{name}` is empty in clinic.yaml, so a part of the card would go."
+                    yield Problem(document.path, document.line("card"), message, f"Fill it, or say it without {{{name}}}.")
         for message, cure, *loc in _card(page):
             severity = Severity.ERROR if "link" in message else Severity.WARNING
             yield Problem(document.path, document.line("card", *loc), message, cure, severity)
@@ -166,7 +160,7 @@ def _card(page: RedFlag) -> Iterator[tuple[str, ...]]:
 def hours_ahead(content: Content, now: datetime, days: int = 14) -> Iterator[str]:
     """The opening hours of the next ``days`` days in words, for the eye of somebody who knows them."""
     clinic = content.clinic
-    today: date = now.astimezone(ZoneInfo(clinic.timezone)).date()
+    today = clinic.times.local(now).date()
     for ahead in range(days):
         day = today + timedelta(days=ahead)
         spans = [

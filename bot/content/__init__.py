@@ -5,7 +5,6 @@ The folder (``FAQ_DIR``) is complete: ``clinic.yaml``, and per language ``entrie
 ``small-talk.yaml`` and ``utterances/*.yaml``.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from pydantic import BaseModel
 from bot.content.clinic import PLACEHOLDERS, Clinic, fill, placeholders
 from bot.content.entries import Entry, OutOfScope, Source, UtteranceTests
 from bot.content.lexicon import Lexicon
+from bot.content.listing import files, not_read, unread, version
 from bot.content.phrases import Phrases, SmallTalk
 from bot.content.reading import Document, parse, read
 from bot.content.red_flags import Languages, RedFlag, RedFlags
@@ -23,7 +23,7 @@ from bot.errors import ContentError, Problem
 
 __all__ = [
     "Clinic", "Content", "Entry", "Lexicon", "Phrases", "RedFlag", "RedFlags", "SmallTalk", "Source", "UtteranceTests",
-    "fill", "load", "placeholders", "red_flag_file",
+    "files", "fill", "load", "placeholders", "red_flag_file", "unread", "version",
 ]  # fmt: skip
 
 LANGUAGE = "en"
@@ -36,7 +36,8 @@ _Model = TypeVar("_Model", bound=BaseModel)
 class Content:
     """One consistent state of the content. ``version``: 12 hex digits of the hash of all its files.
 
-    ``documents`` keeps the lines, so that whoever checks the content further can name file and line.
+    ``documents`` keeps the lines, so that whoever checks the content further can name file and line; ``unread`` names
+    files that look as if they were meant to be read, and are not.
     """
 
     entries: Mapping[str, Entry]
@@ -49,6 +50,7 @@ class Content:
     utterances: tuple[UtteranceTests, ...] = ()
     version: str = ""
     documents: Mapping[str, Document] = field(default_factory=dict, repr=False, compare=False)
+    unread: tuple[Problem, ...] = field(default=(), repr=False, compare=False)
 
     def entry(self, entry_id: str) -> Entry | None:
         """The entry of that id, also by an earlier id that it keeps as an alias."""
@@ -64,26 +66,12 @@ class Content:
         return {group: entries for group, entries in found.items() if entries}
 
 
-def files(faq_dir: Path) -> Iterator[Path]:
-    """The YAML files of ``faq_dir`` in a fixed order; editors' temporary and hidden files are left out."""
-    for path in sorted(faq_dir.rglob("*.yaml")):
-        if not any(part.startswith((".", "#", "~")) for part in path.relative_to(faq_dir).parts):
-            yield path
-
-
-def version(faq_dir: Path) -> str:
-    """12 hex digits that change when any file of the content does."""
-    digest = hashlib.sha256()
-    for path in files(faq_dir):
-        digest.update(path.relative_to(faq_dir).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:12]
-
-
 class _Reader:
     """Reads files of one FAQ folder and gathers their problems."""
 
     def __init__(self, faq_dir: Path) -> None:
         self.faq_dir = faq_dir
+        self.names = [path.relative_to(faq_dir).as_posix() for path in files(faq_dir)]
         self.documents: dict[str, Document] = {}
 
     @property
@@ -99,10 +87,10 @@ class _Reader:
         return parse(self.document(name), model)
 
     def optional(self, name: str, model: type[_Model]) -> _Model | None:
-        return self.one(name, model) if (self.faq_dir / name).exists() else None
+        return self.one(name, model) if name in self.names else None
 
     def folder(self, name: str) -> list[str]:
-        return [path.relative_to(self.faq_dir).as_posix() for path in files(self.faq_dir / name)]
+        return [one for one in self.names if one.rpartition("/")[0] == name]
 
 
 def load(faq_dir: Path) -> Content:
@@ -111,9 +99,9 @@ def load(faq_dir: Path) -> Content:
         raise ContentError(
             [Problem(str(faq_dir), 1, "the FAQ folder does not exist.", "Set FAQ_DIR to the folder with clinic.yaml.")]
         )
-    if sum(1 for _ in zip(range(MAX_FILES + 1), files(faq_dir), strict=False)) > MAX_FILES:
-        raise ContentError([Problem(str(faq_dir), 1, f"more than {MAX_FILES} files.", "Is FAQ_DIR the right folder?")])
     reader = _Reader(faq_dir)
+    if len(reader.names) > MAX_FILES:
+        raise ContentError([Problem(str(faq_dir), 1, f"more than {MAX_FILES} files.", "Is FAQ_DIR the right folder?")])
     clinic = reader.one("clinic.yaml", Clinic)
     phrases = reader.one(f"{LANGUAGE}/phrases.yaml", Phrases)
     red_flags = _red_flags(reader)
@@ -135,6 +123,7 @@ def load(faq_dir: Path) -> Content:
         utterances=utterances,
         version=version(faq_dir),
         documents=reader.documents,
+        unread=(*unread(faq_dir), *map(not_read, (name for name in reader.names if name not in reader.documents))),
     )
     problems = list(_references(content))
     if problems:
@@ -189,19 +178,21 @@ def _entries(reader: _Reader) -> dict[str, Entry]:
             document.report(
                 f"the id `{entry.id}` is used by another entry too.", "Give one of them another id.", at=("id",)
             )
-        elif Path(name).stem != entry.id:
-            document.report(
-                f"the file is named {Path(name).name}, the entry `{entry.id}`.",
-                f"Name the file {entry.id}.yaml.",
-                at=("id",),
-            )
+        elif name != entry_file(entry.id):
+            message = f"the file is named {Path(name).name}, the entry `{entry.id}`."
+            if entry_file(entry.id) in names:
+                document.report(
+                    message, "If it is a copy, give it an id and a name of its own, or delete it.", at=("id",)
+                )
+                continue
+            document.report(message, f"Name the file {entry.id}.yaml.", at=("id",))
         entries[entry.id] = entry
     return entries
 
 
 def _small_talk(reader: _Reader) -> dict[str, SmallTalk]:
     name = f"{LANGUAGE}/small-talk.yaml"
-    if not (reader.faq_dir / name).exists():
+    if name not in reader.names:
         return {}
     document = reader.document(name)
     if document.problems or not isinstance(document.value, dict):

@@ -1,50 +1,28 @@
 """The clinic's own profile: where it is, when it is open, whom to call."""
 
+import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import cached_property
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from bot.content import hours as opening
 from bot.content import hours_said
 from bot.content.entries import Model, Text
+from bot.content.places import TWELVE_HOUR, check_country, check_zone, emergency_numbers
 
-# Widely published numbers by country; each clinic confirms its own with the publisher (`check --live` asks).
-# (emergency number, crisis line, non-emergency advice line)
-_NUMBERS = {
-    "GB": ("999", "116 123 (Samaritans)", "111"),
-    "IE": ("112", "116 123 (Samaritans)", ""),
-    "US": ("911", "988 (call or text)", ""),
-    "CA": ("911", "988 (call or text)", ""),
-    "AU": ("000", "13 11 14 (Lifeline)", ""),
-    "NZ": ("111", "1737 (call or text)", ""),
-    "DE": ("112", "0800 111 0 111 (TelefonSeelsorge)", ""),
-    "AT": ("144", "142 (TelefonSeelsorge)", ""),
-    "CH": ("144", "143 (Die Dargebotene Hand)", ""),
-    "FR": ("15", "3114", ""),
-    "ES": ("112", "024", ""),
-    "IT": ("112", "", ""),
-    "NL": ("112", "113 (113 Zelfmoordpreventie)", ""),
-    "BE": ("112", "1813 (Zelfmoordlijn)", ""),
-    "SE": ("112", "90101 (Mind)", ""),
-    "NO": ("113", "116 123 (Mental Helse)", ""),
-    "DK": ("112", "70 201 201 (Livslinien)", ""),
-    "PL": ("112", "116 123", ""),
-    "PT": ("112", "", "808 24 24 24 (SNS 24)"),
-    "IN": ("112", "14416 (Tele-MANAS)", ""),
-    "JP": ("119", "", ""),
-    "KR": ("119", "109", ""),
-    "BR": ("192", "188 (CVV)", ""),
-    "MX": ("911", "800 911 2000 (Línea de la Vida)", ""),
-    "ZA": ("112", "0800 567 567 (SADAG)", ""),
-}
-_EU = "BG HR CY CZ EE FI GR HU LV LT LU MT RO SK SI".split()
-_TWELVE_HOUR = {"US", "CA", "AU", "NZ", "IN"}
 _EXAMPLE = re.compile(r"\bexample\b|7946 0\d{3}|\b555[- ]?01\d\d", re.IGNORECASE)
+
+
+# E.164: country code and number have 8 to 15 digits. What follows may be an extension or a remark.
+_PHONE = re.compile(
+    r"^\+[1-9](?:[ ().\-/]{0,2}\d){7,14}(?:,? *(?:ext\.?|x) *\d{1,6})?(?: *\([^()]+\))?$", re.IGNORECASE
+)
+_SHORT_NUMBER = re.compile(r"^\+?\d[\d -]*\d$")
+_EMAIL = re.compile(r"^[^\s@<>\"'“”‘’]+@[\w-]+(?:\.[\w-]+)+$")
 
 
 class EmergencyNumbers(Model):
@@ -57,6 +35,20 @@ class EmergencyNumbers(Model):
     confirmed_by: str = ""
     confirmed_on: date | None = None
 
+    @field_validator("number")
+    @classmethod
+    def _only_a_number(cls, value: str) -> str:
+        if value and not _SHORT_NUMBER.match(value):
+            raise ValueError(f"`{value}` can't be dialled. | Write the number alone, such as 999.")
+        return value
+
+    @field_validator("advice_line", "crisis_line", "poison_line")
+    @classmethod
+    def _with_a_number(cls, value: str) -> str:
+        if value and not re.search(r"\d{2}", value):
+            raise ValueError(f"no number stands in `{value}`. | Write it like 116 123 (Samaritans).")
+        return value
+
     @field_validator("confirmed_on", mode="before")
     @classmethod
     def _not_yet(cls, value: object) -> object:
@@ -67,7 +59,7 @@ class Clinic(Model):
     """``clinic.yaml``."""
 
     name: Text
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+    country: Text
     region: str = ""
     timezone: Text
     phone: Text
@@ -80,19 +72,53 @@ class Clinic(Model):
     hours: Annotated[tuple[Text, ...], Field(min_length=1)]
     closed: tuple[Text, ...] = ()
     special: tuple[Text, ...] = ()
-    public_holidays: Literal["closed", "open"] = "closed"
+    public_holidays: Annotated[Literal["closed", "open"], Field(validate_default=True)] = "closed"
     clock: Literal["12", "24", ""] = ""
-    emergency: EmergencyNumbers = EmergencyNumbers()
+    emergency: Annotated[EmergencyNumbers, Field(validate_default=True)] = EmergencyNumbers()
+
+    @field_validator("country")
+    @classmethod
+    def _known_country(cls, value: str) -> str:
+        check_country(value)
+        return value
 
     @field_validator("timezone")
     @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
+    def _clock_of_the_country(cls, value: str, info: ValidationInfo) -> str:
+        check_zone(value, info.data.get("country", ""), info.data.get("region", ""))
+        return value
+
+    @field_validator("phone")
+    @classmethod
+    def _can_be_dialled(cls, value: str) -> str:
+        if not _PHONE.match(value):
             raise ValueError(
-                f"`{value}` is not a time zone. | Write it like Europe/London or America/New_York."
-            ) from None
+                f"`{value}` is not a phone number. | Write it with + and the country code, such as +44 20 7946 0123."
+            )
+        return value
+
+    @field_validator("email")
+    @classmethod
+    def _can_be_written_to(cls, value: str) -> str:
+        if value and not _EMAIL.match(value):
+            raise ValueError(
+                f"`{value}` is not an e-mail address. | Write it like name@example.com, or leave it empty."
+            )
+        return value
+
+    @field_validator("public_holidays")
+    @classmethod
+    def _known_holidays(cls, value: str, info: ValidationInfo) -> str:
+        if value == "closed" and "country" in info.data:
+            opening.public_holidays(info.data["country"], info.data["region"], 2027)
+        return value
+
+    @field_validator("emergency")
+    @classmethod
+    def _somebody_to_call(cls, value: EmergencyNumbers, info: ValidationInfo) -> EmergencyNumbers:
+        country = info.data.get("country", "")
+        if country and not value.number and not emergency_numbers(country)[0]:
+            raise ValueError(f"the emergency number of {country} is not known here. | Write it as `number:` below it.")
         return value
 
     @field_validator("hours")
@@ -143,23 +169,22 @@ class Clinic(Model):
 
     @property
     def is_12_hour(self) -> bool:
-        return self.clock == "12" or (not self.clock and self.country in _TWELVE_HOUR)
+        return self.clock == "12" or (not self.clock and self.country in TWELVE_HOUR)
 
     @property
     def emergency_number(self) -> str:
-        """The number to call, or words where none is known for the country."""
-        default = _NUMBERS.get(self.country, ("112" if self.country in _EU else "", "", ""))[0]
-        return self.emergency.number or default or "your local emergency number"
+        """The number to call."""
+        return self.emergency.number or emergency_numbers(self.country)[0]
 
     @property
     def crisis_line(self) -> str:
         """The crisis line, or the emergency number where none is known for the country."""
-        return self.emergency.crisis_line or _NUMBERS.get(self.country, ("", "", ""))[1] or self.emergency_number
+        return self.emergency.crisis_line or emergency_numbers(self.country)[1] or self.emergency_number
 
     @property
     def advice_line(self) -> str:
         """The non-emergency medical line; empty where there is none."""
-        return self.emergency.advice_line or _NUMBERS.get(self.country, ("", "", ""))[2]
+        return self.emergency.advice_line or emergency_numbers(self.country)[2]
 
     @property
     def poison_line(self) -> str:
@@ -200,12 +225,36 @@ def placeholders(text: str) -> list[str]:
 
 
 def fill(text: str, facts: Callable[[str], str]) -> str:
-    """``text`` with its placeholders filled; one that ``facts`` does not know stays as it is, so a card can't fail."""
+    """``text`` with its placeholders filled; one that ``facts`` does not know stays as it is, so a card can't fail.
 
-    def found(match: re.Match[str]) -> str:
-        try:
-            return facts(match.group(1))
-        except KeyError:
-            return match.group()
+    What the clinic has not is not spoken of: "Call {phone} or write to {email}." loses the half that would have a hole.
+    """
+    known: dict[str, str] = {}
+    for name in set(placeholders(text)):
+        with contextlib.suppress(KeyError):
+            known[name] = facts(name)
+    if not all(known.values()):
+        text = "\n".join(_without_holes(line, known) for line in text.split("\n"))
+    return _PLACEHOLDER.sub(lambda match: known.get(match[1], match[0]), text)
 
-    return _PLACEHOLDER.sub(found, text)
+
+def _without_holes(line: str, known: Mapping[str, str]) -> str:
+    """``line`` without the parts of sentences whose placeholder is empty."""
+
+    def has_hole(part: str) -> bool:
+        return any(known.get(name) == "" for name in placeholders(part))
+
+    kept = []
+    for sentence in re.split(r"(?<=[.!?])\s+(?=\S)", line):
+        if not has_hole(sentence):
+            kept.append(sentence)
+            continue
+        parts = re.split(r"(,? (?:or|and) |, )", sentence)
+        whole = [number for number in range(0, len(parts), 2) if not has_hole(parts[number])]
+        left = "".join(
+            parts[number] if number == whole[0] else "".join(parts[number - 1 : number + 1]) for number in whole
+        )
+        if left:
+            end = sentence[-1] if sentence[-1] in ".!?" and left[-1] not in ".!?" else ""
+            kept.append(left[0].upper() + left[1:] + end)
+    return " ".join(kept)

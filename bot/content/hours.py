@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from opening_hours import OpeningHours
@@ -21,6 +22,10 @@ MONTH_NAMES = (
 )  # fmt: skip
 _OSM_MONTHS = tuple(name[:3] for name in MONTH_NAMES)
 _GROUPS = {"daily": "mon-sun", "every day": "mon-sun", "weekdays": "mon-fri", "weekend": "sat-sun"}
+
+HALF_DAY, DAY, DAWN = 12 * 60, 24 * 60, 6 * 60  # minutes
+ONE_DAY, HALF_A_YEAR, ONE_YEAR = timedelta(days=1), timedelta(days=183), timedelta(days=365)
+LEAP_YEAR = 2028  # so that 29 Feb is a day of the year
 
 _DASH = r"\s*(?:-|–|—|to|till|until)\s*"
 _CLOCK = r"(\d{1,2})(?:[:.h](\d{2}))?\s*(am|pm)?"
@@ -40,26 +45,57 @@ class Week:
 def _minutes(hour: str, minute: str | None, half: str | None) -> int:
     value = int(hour) % 12 + (12 if half == "pm" else 0) if half else int(hour)
     minutes = value * 60 + int(minute or 0)
-    if not 0 <= minutes <= 24 * 60 or int(minute or 0) > 59 or (half and not 1 <= int(hour) <= 12):
+    if not 0 <= minutes <= DAY or int(minute or 0) > 59 or (half and not 1 <= int(hour) <= 12):
         raise ValueError(
             f"{hour}{':' + minute if minute else ''}{half or ''} is not a time of day. | Write 8, 8:30 or 18:00."
         )
     return minutes
 
 
+Typed = tuple[str, str | None, str | None]  # hour, minute, am or pm
+
+
+def _readings(typed: Typed, other: Typed) -> list[int]:
+    """What a time may mean. Where only the other end has am or pm, either half of the day may be meant."""
+    hour, _, half = typed
+    minutes = _minutes(*typed)
+    is_either = other[2] and not half and int(hour) < 12 and not hour.startswith("0")
+    return [minutes, minutes + HALF_DAY] if is_either else [minutes]
+
+
+def _is_by_night(minutes: int, typed: Typed) -> bool:
+    """Whether 2 is read as two in the morning. Who means that writes 2am or 02:00."""
+    return 0 < minutes < DAWN and not (typed[2] or typed[0].startswith("0"))
+
+
+def _span(part: str, line: str) -> tuple[int, int]:
+    match = _SPAN.match(part)
+    if not match:
+        raise ValueError(f"`{part}` in `{line}` is not an opening time. | Write it like 8-12 or 13:00-18:30.")
+    first: Typed = (match[1], match[2], match[3])
+    last: Typed = (match[4], match[5], match[6])
+    found = [(a, b) for a in _readings(first, last) for b in _readings(last, first) if a < b]
+    if not found:
+        start, end = _minutes(*first), _minutes(*last)
+        later = end + HALF_DAY
+        cure = f"{clock(start)}-{clock(later)}" if start < later <= 2 * HALF_DAY else "13-18 or 1pm-6pm"
+        raise ValueError(f"`{part}` in `{line}` ends before it begins. | Write {cure}.")
+    if len(found) > 1:
+        cure = " or ".join(f"{clock(a)}-{clock(b)}" for a, b in reversed(found) if not _is_by_night(a, first))
+        raise ValueError(f"`{part}` in `{line}` may mean several times. | Write {cure}.")
+    start, end = found[0]
+    if _is_by_night(start, first):
+        cure = f"{clock(start + HALF_DAY)}-{clock(end % HALF_DAY + HALF_DAY)}"
+        raise ValueError(f"`{part}` in `{line}` would begin at night. | Write {cure}.")
+    return start, end
+
+
 def _spans(text: str, line: str) -> tuple[tuple[int, int], ...]:
     if text.strip().lower() in {"closed", "off", "-", "–"}:
         return ()
     spans: list[tuple[int, int]] = []
-    for part in text.lower().replace("noon", "12:00").replace("midnight", "24:00").split(","):
-        match = _SPAN.match(part.strip())
-        if not match:
-            raise ValueError(
-                f"`{part.strip()}` in `{line}` is not an opening time. | Write it like 8-12 or 13:00-18:30."
-            )
-        start, end = _minutes(*match.group(1, 2, 3)), _minutes(*match.group(4, 5, 6))
-        if end <= start:
-            raise ValueError(f"`{part.strip()}` in `{line}` ends before it begins. | Write 13-18 or 1pm-6pm.")
+    for part in text.lower().replace("noon", "12pm").replace("midnight", "24:00").split(","):
+        start, end = _span(part.strip(), line)
         if spans and start < spans[-1][1]:
             raise ValueError(
                 f"the times in `{line}` overlap or are out of order. | Write them in order, e.g. 8-12, 13-18."
@@ -100,17 +136,20 @@ def parse_week(lines: tuple[str, ...]) -> Week:
 def _month(name: str, line: str) -> int:
     for index, month in enumerate(_OSM_MONTHS):
         if name[:3].title() == month and MONTH_NAMES[index].lower().startswith(name.lower()):
-            return index
+            return index + 1
     raise ValueError(f"`{name}` in `{line}` is not a month. | Write it like 24 Dec.")
 
 
-def _osm_date(day: str, month: str, year: str | None, line: str) -> str:
-    index = _month(month, line)
+def _date(day: str, month: str, year: int, line: str) -> date:
+    number = _month(month, line)
     try:
-        date(int(year or 2028), index + 1, int(day))  # 2028 has a 29 February
+        return date(year, number, int(day))
     except ValueError:
         raise ValueError(f"{day} {month} in `{line}` is not a day of the year. | Write it like 24 Dec.") from None
-    return f"{year + ' ' if year else ''}{_OSM_MONTHS[index]} {int(day):02d}"
+
+
+def _osm(day: date, has_year: object) -> str:
+    return f"{f'{day.year} ' if has_year else ''}{_OSM_MONTHS[day.month - 1]} {day.day:02d}"
 
 
 def clock(minutes: int) -> str:
@@ -124,43 +163,44 @@ def compile_closed(line: str) -> list[str]:
         raise ValueError(
             f"`{line}` is not a closed time. | Write it like 24 Dec, 24 Dec – 3 Jan, or 24 Dec 12:00 – 3 Jan."
         )
-    day, month, year, hour, minute, half, last_day, last_month, last_year, last_hour, last_minute, last_half = (
-        match.groups()
-    )
-    start_at = _minutes(hour, minute, half.lower() if half else None) if hour else 0
-    end_at = _minutes(last_hour, last_minute, last_half.lower() if last_half else None) if last_hour else 24 * 60
-    start = _osm_date(day, month, year or (last_year and _year_before(month, last_month, last_year, line)), line)
-    if last_day is None:
-        return [f"{start} {clock(start_at)}-24:00 off" if start_at else f"{start} off"]
-    end = _osm_date(last_day, last_month, last_year or (year and _year_after(month, last_month, year, line)), line)
-    if start_at or end_at < 24 * 60:
-        return _with_part_days(start, start_at, end, end_at)
-    return [f"{start}-{end} off"]
+    start_at, end_at = _closing_time(match.group(4, 5, 6), 0, line), _closing_time(match.group(10, 11, 12), DAY, line)
+    begins, ends = _closed_days(match, line)
+    if ends < begins or (ends == begins and end_at <= start_at):
+        raise ValueError(f"`{line}` ends before it begins. | Write the earlier one first.")
+    start, end = (_osm(day, match[3] or match[9]) for day in (begins, ends))
+    if not start_at and end_at == DAY:
+        return [f"{start} off" if begins == ends else f"{start}-{end} off"]
+    if begins == ends:
+        return [f"{start} {clock(start_at)}-{clock(end_at)} off"]
+    # A rule of the whole range would close the open part of its first and last day too.
+    rules = [f"{start} {clock(start_at)}-24:00 off", f"{end} 00:00-{clock(end_at)} off"]
+    between = [_osm(day, match[3] or match[9]) for day in (begins + ONE_DAY, ends - ONE_DAY)]
+    return [*rules, "-".join(dict.fromkeys(between)) + " off"] if ends - begins > ONE_DAY else rules
 
 
-def _year_before(month: str, last_month: str, last_year: str, line: str) -> str:
-    return str(int(last_year) - (_month(month, line) > _month(last_month, line)))
+def _closing_time(typed: tuple[Any, ...], otherwise: int, line: str) -> int:
+    hour, minute, half = typed
+    if not hour:
+        return otherwise
+    time: Typed = (hour, minute, half.lower() if half else None)
+    if _is_by_night(minutes := _minutes(*time), time):
+        raise ValueError(f"`{hour}` in `{line}` would be at night. | Write {clock(minutes + HALF_DAY)}.")
+    return minutes
 
 
-def _year_after(month: str, last_month: str, year: str, line: str) -> str:
-    return str(int(year) + (_month(last_month, line) < _month(month, line)))
-
-
-def _with_part_days(start: str, start_at: int, end: str, end_at: int) -> list[str]:
-    # A rule of a whole range would close the open part of its first and last day too.
-    rules = [f"{start} {clock(start_at)}-24:00 off" if start_at else f"{start} off"]
-    inner_start, inner_end = _shift(start, 1), _shift(end, -1) if end_at < 24 * 60 else end
-    if start != end and _shift(inner_start, -1) != inner_end:
-        rules.append(f"{inner_start}-{inner_end} off" if inner_start != inner_end else f"{inner_start} off")
-    if end_at < 24 * 60:
-        rules.append(f"{end} 00:00-{clock(end_at)} off")
-    return rules
-
-
-def _shift(osm: str, days: int) -> str:
-    *year, month, day = osm.split()
-    moved = date(int(year[0]) if year else 2027, _OSM_MONTHS.index(month) + 1, int(day)) + timedelta(days=days)
-    return f"{str(moved.year) + ' ' if year else ''}{_OSM_MONTHS[moved.month - 1]} {moved.day:02d}"
+def _closed_days(match: re.Match[str], line: str) -> tuple[date, date]:
+    """First and last day of a closing. A year that is left out follows from the other end; over New Year is fine, but
+    without both years more than half of one is a closing typed the wrong way round."""
+    (day, month, year), (last_day, last_month, last_year) = match.group(1, 2, 3), match.group(7, 8, 9)
+    if not last_day:
+        only = _date(day, month, int(year or LEAP_YEAR), line)
+        return only, only
+    is_over_new_year = (_month(month, line), int(day)) > (_month(last_month, line), int(last_day))
+    begins_in = int(year or int(last_year or LEAP_YEAR) - is_over_new_year)
+    begins = _date(day, month, begins_in, line)
+    ends = _date(last_day, last_month, int(last_year or begins_in + is_over_new_year), line)
+    is_swapped = is_over_new_year and not (year and last_year) and ends - begins > HALF_A_YEAR
+    return (begins, date.min) if is_swapped else (begins, ends)
 
 
 def compile_special(line: str) -> list[str]:
@@ -169,7 +209,7 @@ def compile_special(line: str) -> list[str]:
     if not match:
         raise ValueError(f"`{line}` is not a special day. | Write it like 27 Dec: 9-12.")
     spans = _spans(match.group(4), line)
-    day = _osm_date(match.group(1), match.group(2), match.group(3), line)
+    day = _osm(_date(match[1], match[2], int(match[3] or LEAP_YEAR), line), match[3])
     times = ",".join(f"{clock(start)}-{clock(end)}" for start, end in spans)
     return [f"{day} {times}" if times else f"{day} off"]
 
@@ -186,27 +226,27 @@ class OpeningTimes:
     region: str = ""
     closes_on_holidays: bool = True
 
-    def compiled(self, year: int) -> OpeningHours:
-        """The hours as OpenStreetMap's notation, holidays of ``year`` and its neighbours written out."""
-        return _compile(self, year)
+    def local(self, now: datetime) -> datetime:
+        """The clinic's wall clock, without a zone: where clocks change at midnight, a day has none to begin with."""
+        return now.astimezone(ZoneInfo(self.timezone)).replace(tzinfo=None)
 
     def is_open(self, now: datetime) -> bool:
-        local = now.astimezone(ZoneInfo(self.timezone))
-        return bool(self.compiled(local.year).is_open(local))
+        local = self.local(now)
+        return bool(_compile(self, local.year).is_open(local))
 
     def next_change(self, now: datetime) -> datetime | None:
-        """The next opening or closing after ``now``, or None if there is none within two years."""
-        local = now.astimezone(ZoneInfo(self.timezone))
-        change = self.compiled(local.year).next_change(local)
-        return change if isinstance(change, datetime) else None
+        """The next opening or closing after ``now`` by the wall clock, or None if there is none within two years."""
+        local = self.local(now)
+        # The library's own `next_change` searches to the end of time where there is none: three seconds.
+        until = local + 2 * ONE_YEAR
+        _, ends, _, _ = next(iter(_compile(self, local.year).intervals(local, until)))
+        return ends if ends < until else None
 
     def spans_on(self, day: date) -> list[tuple[datetime, datetime]]:
-        """Opening spans that begin on ``day``."""
-        zone = ZoneInfo(self.timezone)
-        start = datetime(day.year, day.month, day.day, tzinfo=zone)
-        end = start + timedelta(days=1)
-        hours = self.compiled(day.year)
-        return [(opens, closes) for opens, closes, state, _ in hours.intervals(start, end) if str(state) == "open"]
+        """Opening spans that begin on ``day``, by the wall clock."""
+        start = datetime(day.year, day.month, day.day)
+        intervals = _compile(self, day.year).intervals(start, start + ONE_DAY)
+        return [(opens, closes) for opens, closes, state, _ in intervals if str(state) == "open"]
 
 
 @lru_cache(maxsize=64)
@@ -216,15 +256,18 @@ def _compile(times: OpeningTimes, year: int) -> OpeningHours:
         if spans:
             rules.append(f"{_OSM_DAYS[number]} " + ",".join(f"{clock(a)}-{clock(b)}" for a, b in spans))
     if times.closes_on_holidays and times.country:
-        rules += [f"{day.year} {_OSM_MONTHS[day.month - 1]} {day.day:02d} off" for day in public_holidays(times, year)]
+        rules += [
+            f"{day.year} {_OSM_MONTHS[day.month - 1]} {day.day:02d} off"
+            for day in public_holidays(times.country, times.region, year)
+        ]
     for line in times.closed:
         rules += compile_closed(line)
     for line in times.special:
         rules += compile_special(line)
-    return OpeningHours("; ".join(rules) or "off", timezone=ZoneInfo(times.timezone))
+    return OpeningHours("; ".join(rules) or "off")
 
 
-def public_holidays(times: OpeningTimes, year: int) -> dict[date, str]:
+def public_holidays(country: str, region: str, year: int) -> dict[date, str]:
     """Public holidays of the clinic's region in ``year`` and the years beside it, with their names.
 
     ValueError with the cure if the country or region is not known.
@@ -232,9 +275,9 @@ def public_holidays(times: OpeningTimes, year: int) -> dict[date, str]:
     import holidays  # 16 MB and 0.1 s: only where a clinic closes on holidays
 
     try:
-        found = holidays.country_holidays(times.country, subdiv=times.region or None, years=range(year - 1, year + 2))
+        found = holidays.country_holidays(country, subdiv=region or None, years=range(year - 1, year + 2))
     except NotImplementedError:
-        place = f"{times.country}{'-' + times.region if times.region else ''}"
+        place = f"{country}{'-' + region if region else ''}"
         raise ValueError(
             f"public holidays of {place} are not known. | Correct `country` and `region`, or write "
             "`public_holidays: open` and list the days under `closed:`."

@@ -1,7 +1,6 @@
 """Opening hours in words: open until when, the week, what differs in the next days."""
 
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from bot.content.hours import DAY_NAMES, MONTH_NAMES, OpeningTimes, Week
 
@@ -24,7 +23,7 @@ def say_day(day: date, today: date) -> str:
 
 def say_now(times: OpeningTimes, now: datetime, is_12_hour: bool = False) -> str:
     """One sentence: open until when, or closed until when."""
-    local = now.astimezone(ZoneInfo(times.timezone))
+    today = times.local(now).date()
     change = times.next_change(now)
     if times.is_open(now):
         if change is None:
@@ -32,7 +31,7 @@ def say_now(times: OpeningTimes, now: datetime, is_12_hour: bool = False) -> str
         return f"We are open now, until {say_time(change, is_12_hour)}.{_say_after_break(times, change, is_12_hour)}"
     if change is None:
         return "We are closed now."
-    return f"We are closed now. We open again {say_day(change.date(), local.date())} at {say_time(change, is_12_hour)}."
+    return f"We are closed now. We open again {say_day(change.date(), today)} at {say_time(change, is_12_hour)}."
 
 
 def _say_after_break(times: OpeningTimes, closing: datetime, is_12_hour: bool) -> str:
@@ -61,7 +60,7 @@ def _runs(week: Week) -> list[tuple[int, int, tuple[tuple[int, int], ...]]]:
 
 def closures(times: OpeningTimes, now: datetime, is_12_hour: bool = False, days: int = 14) -> list[str]:
     """What differs from the ordinary week within the next ``days``, in words; closed days in a row as one."""
-    today = now.astimezone(ZoneInfo(times.timezone)).date()
+    today = times.local(now).date()
     runs: list[tuple[date, date, str]] = []
     for ahead in range(days):
         day = today + timedelta(days=ahead)

@@ -44,6 +44,13 @@ class Unreadable(Model):
     other: Text
 
 
+# For folders from before there was such a text.
+_PAUSED = """\
+The assistant is paused just now and answers no questions. A person at {clinic} can help you: {phone}. {open_now}
+
+In an emergency call {emergency_number} now."""
+
+
 class Phrases(Model):
     """``phrases.yaml``. All texts may hold the clinic's placeholders, such as {phone}."""
 
@@ -54,6 +61,7 @@ class Phrases(Model):
     help: Text
     privacy: Text
     contact: Text
+    paused: Text = _PAUSED
     topics: Text
     groups: dict[Id, Label]
     disclaimers: dict[Id, str]

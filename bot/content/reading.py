@@ -4,6 +4,7 @@
 a problem with file and line instead: repeated keys, aliases, tags, a value cut off at `` #``.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,7 @@ class Document:
         self.problems.append(Problem(self.path, line or self.line(*at), message, cure))
 
 
+_TYPOGRAPHIC = tuple("“”„‟‘’‚«»")
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Models may nest mappings and lists; anything deeper is a mistake of indentation or an attack.
 _MAX_DEPTH = 12
@@ -62,7 +64,8 @@ def read(path: Path, shown_as: str) -> Document:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        document.report("the file is not text in UTF-8.", "Save it again as UTF-8 text.", line=line)
+        cure = "Save it again as UTF-8 (in Notepad: Save as, Encoding, UTF-8)."
+        document.report("the file is not text in UTF-8.", cure, line=line)
         return document
     if not text.strip():
         document.report("the file is empty.", "Fill it, or delete it.", line=1)
@@ -76,10 +79,7 @@ def _compose(text: str, document: Document) -> None:
     try:
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
-        # An unclosed quotation mark is noticed at the end of the file; the cure is where it was opened.
-        is_open = "quoted scalar" in str(error.context)
-        mark = error.context_mark if is_open else error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
+        line = min(_line_of_the_slip(error, text.splitlines()), text.count("\n") + 1)
         document.report(*_explain(error, text, line), line=line)
         return
     except yaml.YAMLError as error:
@@ -99,6 +99,20 @@ def _compose(text: str, document: Document) -> None:
     document.seen.clear()
 
 
+def _line_of_the_slip(error: yaml.MarkedYAMLError, lines: list[str]) -> int:
+    """What is begun and never ended is noticed lines below; the cure is where it begins."""
+    noticed = error.problem_mark or error.context_mark
+    if noticed is None:
+        return 1
+    if "expected key" in str(error.problem):
+        # A quotation mark that is left open ends at the next one, wherever that is.
+        odd = (at for at in range(min(noticed.line, len(lines)) - 1, -1, -1) if lines[at].count('"') % 2)
+        above = next(odd, noticed.line)
+        return int(above if re.search(r'[:-] "', lines[above]) else noticed.line) + 1
+    is_begun = re.search("quoted scalar|simple key|flow (?:sequence|mapping)", str(error.context))
+    return int((error.context_mark if is_begun and error.context_mark else noticed).line) + 1
+
+
 def _explain(error: yaml.MarkedYAMLError, text: str, line: int) -> tuple[str, str]:
     lines = text.splitlines()
     shown = lines[line - 1] if 0 < line <= len(lines) else ""
@@ -114,12 +128,27 @@ def _explain(error: yaml.MarkedYAMLError, text: str, line: int) -> tuple[str, st
         )
     if "cannot start any token" in problem:
         return "a text starts with a character that YAML keeps for itself.", 'Put the text in "double quotes".'
-    if "quoted scalar" in str(error.context):
+    if "expected ':'" in problem:
+        return _explain_no_key(shown.strip())
+    if "flow" in str(error.context):
+        return "a bracket is opened and never closed.", 'Close it, or put the text in "double quotes".'
+    if "quoted scalar" in str(error.context) or ("expected key" in problem and shown.count('"') % 2):
         return "a quotation mark is opened and never closed.", 'Close it, or put the text in "double quotes".'
     return (
         f"not valid YAML here ({problem}).",
         'Line it up with its neighbours; put texts with : or # in "double quotes".',
     )
+
+
+def _explain_no_key(shown: str) -> tuple[str, str]:
+    """A line that should hold a key or an item, and has no colon or dash that YAML takes for one."""
+    if found := re.match(r"-(?=[^\s-])", shown):
+        return "no space stands after the dash.", f"Write `- {shown[found.end() :]}`."
+    if found := re.match(r"([a-z_]+):(\S.*)", shown):
+        return "no space stands after the colon.", f"Write `{found[1]}: {found[2]}`."
+    if found := re.fullmatch(r"([a-z_]+)((?: +[|>].*)?)", shown):
+        return f"no colon stands after `{found[1]}`.", f"Write `{found[1]}:{found[2]}`."
+    return "this line belongs to nothing.", "Give it as many spaces as the line above it has, or a key and a colon."
 
 
 def _plain(node: yaml.Node, loc: Loc, document: Document, lines: list[str]) -> Any:
@@ -142,6 +171,11 @@ def _plain(node: yaml.Node, loc: Loc, document: Document, lines: list[str]) -> A
     text = str(node.value)
     if not node.style and _cut_at_comment(node, lines):
         document.report("the text is cut off at ' #'.", 'Put the whole text in "double quotes".', at=loc)
+    if not node.style and text[:1] in _TYPOGRAPHIC and text[-1:] in _TYPOGRAPHIC:
+        document.report(f"the marks {text[0]} and {text[-1]} would be shown.", f'Write "{text[1:-1]}" or none.', at=loc)
+    for below in range(start.line + 1, node.end_mark.line + 1 if not node.style else 0):
+        if below < len(lines) and lines[below].lstrip().startswith("- "):
+            document.report("a dash stands deeper than the one above.", "Line it up with it.", line=below + 1)
     return text
 
 

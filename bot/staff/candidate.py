@@ -22,7 +22,7 @@ from bot.staff.beside import begin
 from bot.staff.comparing import Difference, differences, red_flag_lines, tests
 from bot.staff.remembering import Remembering
 from bot.staff.snapshots import SnapshotError, Snapshots, Verdict
-from bot.staff.summary import is_medical, summary
+from bot.staff.summary import is_medical, summary, unsigned
 from bot.startup import end_with_parent
 
 TURN_SECONDS = 0.0002  # both stages learn beside each other and wait for each other between products
@@ -99,7 +99,7 @@ def judge(request: Request, at_hand: AtHand | None = None) -> Verdict:
         verdict = replace(
             verdict,
             refused=_new_ones(found, known, Severity.ERROR),
-            remarks=_new_ones(found, known, Severity.WARNING),
+            remarks=(*unsigned(old.content, content), *_new_ones(found, known, Severity.WARNING)),
             summary=summary(old.content, content),
             differences=_differences(base, checked, request, now),
             is_medical=is_medical(old.content, content),

@@ -104,11 +104,16 @@ def add_commands(app: typer.Typer, place: Callable[[], Place]) -> None:
 
     @app.command(name="import")
     def import_(
-        file: Annotated[Path, typer.Argument(help="CSV (question, answer, ways to ask) or Markdown.", exists=True)],
+        file: Annotated[
+            Path,
+            typer.Argument(
+                help="CSV with the columns question and answer (ways to ask, if you like), or Markdown.", exists=True
+            ),
+        ],
         source: Annotated[str, typer.Option(help="Title and publisher of what is imported.")] = "",
     ) -> None:
         """Make entries of a FAQ table; what breaks a rule of the content is listed and left out."""
-        from bot.staff.starting import read_table
+        from bot.staff.tables import read_table
 
         desk = terminal()
         published, left_out = asyncio.run(

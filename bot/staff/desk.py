@@ -12,6 +12,7 @@ from bot.conversation import Kind, Message, Reply
 from bot.errors import BotError, StoreError
 from bot.logs import log
 from bot.staff import edits, wording
+from bot.staff.editing import Edit
 from bot.staff.facts import CONTACT, HOURS, Facts
 from bot.staff.learning import KIND as MISSED
 from bot.staff.learning import Learning
@@ -68,10 +69,13 @@ class Desk:
     def is_for(self, message: Message) -> bool:
         return message.channel == self._channel and message.chat == self._chat
 
-    async def post(self, reply: Reply, replaced: str = "", origin: Mapping[str, str] | None = None) -> None:
+    async def post(
+        self, reply: Reply, replaced: str = "", answers: str = "", origin: Mapping[str, str] | None = None
+    ) -> None:
         """Sends something to the staff chat; what can't be stored is logged as not sent."""
+        where = {"message_id": replaced, "answers": answers}
         try:
-            self._put([await self._store.post(self._channel, self._chat, reply, message_id=replaced, origin=origin)])
+            self._put([await self._store.post(self._channel, self._chat, reply, origin=origin, **where)])
         except StoreError as error:
             log().error("staff could not be told", why=str(error))
 
@@ -79,7 +83,8 @@ class Desk:
 
     async def start(self) -> None:
         """Takes up what an earlier run had in hand."""
-        await self._switches.start()
+        if switched_off := await self._switches.start():
+            await self.post(switched_off)
         await self.proposals.resume()
 
     async def learn(self) -> None:
@@ -91,10 +96,13 @@ class Desk:
             await asyncio.sleep(LEARN_SECONDS)
 
     async def told(self, news: News) -> None:
-        """An edit of a file went live, or was refused."""
+        """An edit of a file went live, was refused, is mended, or changed a file that is not read."""
         verdict = news.verdict
         if news.change:
-            await self.post(wording.live(news.change, replaces=False))
+            live = wording.live(news.change, replaces=False)
+            await self.post(Reply(live.blocks + wording.said(wording.editor(verdict.remarks)).blocks, live.buttons))
+        elif verdict.is_good:
+            await self.post(wording.said(wording.editor(verdict.remarks) or wording.FINE_AGAIN))
         elif not verdict.is_good:
             buttons = wording.column((wording.button(0, "reload", "Look again"),))
             await self.post(wording.said(f"A file was saved. {wording.refusal(verdict)}", buttons))
@@ -126,11 +134,11 @@ class Desk:
             case "edit" | "entry":
                 return Said(self._facts.entry(rest))
             case "hours":
-                return Said(await self._facts.hours(person, rest))
+                return Said(await self._facts.hours(person, rest, message))
             case "closed":
                 return Said(await self._facts.closed(person, rest, message))
             case "phone":
-                return Said(await self._facts.phone(person, rest))
+                return Said(await self._facts.phone(person, rest, message))
             case "off" | "on" | "pause" | "resume":
                 return Said(await self._switches.turn(message.action, rest))
             case "history":
@@ -153,7 +161,7 @@ class Desk:
         return Said(wording.said(wording.HELP))
 
     async def _text(self, person: Person, message: Message) -> Said:
-        step = await self._store.awaited(person.id, time.time() - TEXT_WAITS)
+        step = await self._store.awaited(message, time.time() - TEXT_WAITS)
         if step is None:
             return await self._as_a_patient(message)
         if not await self._store.take(step.id, OPEN, DONE):
@@ -161,7 +169,9 @@ class Desk:
         try:
             return await self._typed(person, step, message.text)
         except BotError:
-            await self._store.take(step.id, DONE, OPEN)  # said what is wrong; the next try may be right
+            # What is wrong is said in answer to the text; the next try may reply to that as well.
+            again = {**step.details, "prompts": [*step.details["prompts"], message.update_id]}
+            await self._store.save(step.id, again, OPEN)
             raise
 
     async def _as_a_patient(self, message: Message) -> Said:
@@ -176,25 +186,27 @@ class Desk:
     async def _typed(self, person: Person, step: Step, text: str) -> Said:
         """The text that a step waited for."""
         content, details = self._reloader.current().content, step.details
+        made: list[Edit] = []
+        entry, rows, asked = "", [], 0
         match details["wants"]:
             case "answer":
-                await self.proposals.propose(person, edits=edits.answer(details["entry"], text), entry=details["entry"])
+                entry = details["entry"]
+                made = edits.answer(entry, text)
             case "phrasing":
-                await self.proposals.propose(person, edits=edits.learn(content, details["entry"], [text]))
+                made = edits.learn(content, details["entry"], [text])
             case "hours":
-                await self.proposals.propose(person, edits=edits.hours(text), entry=HOURS)
+                made, entry = edits.hours(text), HOURS
             case "closed":
-                await self.proposals.propose(person, edits=edits.closed(text), entry=HOURS)
+                made, entry = edits.closed(text), HOURS
             case "phone":
-                await self.proposals.propose(person, edits=edits.phone(text), entry=CONTACT)
+                made, entry = edits.phone(text), CONTACT
             case "search":
                 return Said(await self._questions.found(int(details["asked"]), text))
             case "new":
-                rows = await self._store.missed(details["rows"])
-                entry, found = edits.new_entry(content, text, [row.utterance for row in rows])
-                await self.proposals.propose(
-                    person, edits=found, entry=entry, rows=details["rows"], asked=details["asked"]
-                )
+                rows, asked = details["rows"], details["asked"]
+                found = await self._store.missed(rows)
+                entry, made = edits.new_entry(content, text, [row.utterance for row in found])
+        await self.proposals.propose(person, edits=made, entry=entry, rows=rows, asked=asked, typed=step)
         return Said(wording.said(wording.WAITING))
 
     # History
@@ -221,8 +233,6 @@ class Desk:
         self._reloader.history.get(number)
         await self.proposals.propose(person, undoes=number, message_id=message_id)
         return Said(wording.said(wording.WAITING, replaces=bool(message_id)), toast="")
-
-    # Missed questions
 
     # Taps
 
@@ -251,9 +261,11 @@ class Desk:
             case "e":
                 return Said(self._facts.entry(about))
             case "c":
-                return Said(await self._facts.wait_for(person, "answer", "Send the new answer.", entry=about))
+                return Said(await self._facts.wait_for(person, message, "answer", "Send the new answer.", entry=about))
             case "p":
-                return Said(await self._facts.wait_for(person, "phrasing", "Send the words of a patient.", entry=about))
+                return Said(
+                    await self._facts.wait_for(person, message, "phrasing", "Send the words of a patient.", entry=about)
+                )
             case "off" | "on" | "resume":
                 return Said(await self._switches.turn(what, about, replaces=what != "off"))
             case "open":

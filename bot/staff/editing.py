@@ -1,5 +1,6 @@
 """Edits of one YAML file, as they are kept and done again. How a file's text is edited: ``sheet``."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
@@ -35,6 +36,16 @@ class Edit:
         return cls(
             stored["file"], stored["action"], tuple(stored["path"]), value if isinstance(value, str) else tuple(value)
         )
+
+    def replaced(self, raw: bytes | None) -> str:
+        """Names what the edit overwrites in a file's bytes: equal for equal values, empty if it overwrites nothing."""
+        if self.action in ("add", "remove"):
+            return ""
+        if self.action in ("write", "delete") or raw is None:
+            return hashlib.sha256(raw).hexdigest() if raw is not None else "no file"
+        from bot.staff.sheet import value_at
+
+        return hashlib.sha256(repr(value_at(self, raw.decode("utf-8", "replace"))).encode()).hexdigest()
 
     def applied(self, raw: bytes | None) -> bytes | None:
         """The file's bytes after the edit; None for no file. Raises EditError."""

@@ -59,6 +59,20 @@ def answer(entry_id: str, text: str) -> list[Edit]:
     return [Edit(entry_file(entry_id), "set", ("answer",), _tidy(text))]
 
 
+def signed(made: Iterable[Edit], name: str, on: str) -> list[Edit]:
+    """``name`` goes under the answers that ``made`` writes, with the day: a signature of before is not for this text."""
+    files = dict.fromkeys(
+        edit.file
+        for edit in made
+        if edit.file.startswith(f"{LANGUAGE}/entries/") and edit.path[:1] in ((), ("question",), ("answer",))
+    )
+    return [
+        Edit(file, "set", (field,), value)
+        for file in files
+        for field, value in (("reviewed_by", name), ("reviewed_on", on))
+    ]
+
+
 def _tidy(text: str) -> str:
     """Phones type • and – for bullets; the content's own sign is a hyphen."""
     lines = [re.sub(r"^\s*[•–—*]\s+", "- ", line.rstrip()) for line in text.strip().splitlines()]

@@ -22,9 +22,9 @@ class Facts:
         self._reloader = reloader
         self._proposals = proposals
 
-    async def wait_for(self, person: Person, wants: str, ask_for: str, **details: object) -> Reply:
-        """Asks for a text; the next one that ``person`` writes is it."""
-        await self._store.begin(TEXT, {"wants": wants, **details}, user=person.id)
+    async def wait_for(self, person: Person, message: Message, wants: str, ask_for: str, **details: object) -> Reply:
+        """Asks for a text, in answer to ``message``; only what ``person`` replies to that very question is it."""
+        await self._store.begin(TEXT, {"wants": wants, "prompts": [message.update_id], **details}, user=person.id)
         return wording.said(f"{ask_for} Reply to this message.")
 
     def entry(self, said: str) -> Reply:
@@ -42,11 +42,13 @@ class Facts:
         silence = wording.button(0, f"off:{entry.id}", "Silence it")
         return Reply(wording.preview(content, entry.id, datetime.now(UTC)), ((change, add), (silence,)))
 
-    async def hours(self, person: Person, said: str) -> Reply:
+    async def hours(self, person: Person, said: str, message: Message) -> Reply:
         if said:
             return await self._propose(person, edits.hours(said.replace(";", "\n")), HOURS)
         now = "\n".join(f"- {line}" for line in self._reloader.current().content.clinic.hours)
-        return await self.wait_for(person, "hours", f"The ordinary week is:\n{now}\n\nSend it anew, a line each.")
+        return await self.wait_for(
+            person, message, "hours", f"The ordinary week is:\n{now}\n\nSend it anew, a line each."
+        )
 
     async def closed(self, person: Person, said: str, message: Message) -> Reply:
         clinic = self._reloader.current().content.clinic
@@ -57,7 +59,7 @@ class Facts:
         if said:
             return await self._propose(person, edits.closed(said), HOURS)
         asked = "When are you closed? Such as 24 Dec, or 24 Dec 12:00 – 3 Jan."
-        waits = await self.wait_for(person, "closed", asked)
+        waits = await self.wait_for(person, message, "closed", asked)
         again = (wording.button(0, f"open:{at}", f"Open again: {line}") for at, line in enumerate(clinic.closed))
         return Reply(waits.blocks, wording.column(again))
 
@@ -70,11 +72,13 @@ class Facts:
         await self._proposals.propose(person, edits=found, entry=HOURS, message_id=message.message_id)
         return wording.said(wording.WAITING, replaces=True)
 
-    async def phone(self, person: Person, said: str) -> Reply:
+    async def phone(self, person: Person, said: str, message: Message) -> Reply:
         if said:
             return await self._propose(person, edits.phone(said), CONTACT)
         phone = self._reloader.current().content.clinic.phone
-        return await self.wait_for(person, "phone", f"The phone is {phone}. Send the new one, with + and country code.")
+        return await self.wait_for(
+            person, message, "phone", f"The phone is {phone}. Send the new one, with + and country code."
+        )
 
     async def _propose(self, person: Person, found: list[Edit], entry: str) -> Reply:
         await self._proposals.propose(person, edits=found, entry=entry)

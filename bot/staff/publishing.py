@@ -28,6 +28,11 @@ def edited(edits: Sequence[Edit]) -> Rework:
     return rework
 
 
+def taken_back(undoes: int, summary: Sequence[str]) -> tuple[str, ...]:
+    """The summary of an undo, which says so first."""
+    return (f"Change {undoes} is taken back.", *summary)
+
+
 def reworked(files: Files, changed: Changed) -> dict[str, bytes]:
     return {name: raw for name, raw in {**files, **changed}.items() if raw is not None}
 
@@ -113,7 +118,8 @@ class Publisher:
             if version_of(self.folder.read()) != version_of(files):
                 raise ChangedMeanwhile("The content was changed by somebody else a moment ago.")
             before = {name: files.get(name) for name in changed}
-            change = self.history.record(before, changed, who=who, how=how, summary=verdict.summary, undoes=undoes)
+            summary = taken_back(undoes, verdict.summary) if undoes else verdict.summary
+            change = self.history.record(before, changed, who=who, how=how, summary=summary, undoes=undoes)
             try:
                 self.folder.write({name: raw for name, raw in changed.items() if raw != before[name]}, before)
             except BaseException:

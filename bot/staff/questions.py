@@ -46,10 +46,12 @@ class Questions:
         rows = [row.id for row in group.rows]
         what, _, about = verb.partition(":")
         if what == "f":
-            return await self._facts.wait_for(person, "search", "Send a word of the right question.", asked=step.id)
+            return await self._facts.wait_for(
+                person, message, "search", "Send a word of the right question.", asked=step.id
+            )
         if what == "n":
             how = "Send the question on the first line, the answer below it, and last “Source: title, publisher”."
-            return await self._facts.wait_for(person, "new", how, asked=step.id, rows=rows)
+            return await self._facts.wait_for(person, message, "new", how, asked=step.id, rows=rows)
         if what == "q":
             return self._learning.question(step, group, replaces=True)
         if what == "i":

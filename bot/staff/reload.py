@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from bot.assistant import Assistant, Overrides
-from bot.content import Content, load
-from bot.errors import BotError, ContentError
-from bot.logs import describe, log
+from bot.content import Content, load, unread
+from bot.errors import BotError, ContentError, Problem
+from bot.logs import log
 from bot.staff.checker import Checker
 from bot.staff.folder import Files, Folder, hash_of, version_of
 from bot.staff.history import Change, History
 from bot.staff.publishing import Publisher
 from bot.staff.snapshots import SnapshotError, Snapshots, Verdict
+from bot.staff.watching import LOOK_SECONDS, watch
 
 SETTLE_SECONDS: Final = 0.2  # editors save in several steps
-LOOK_SECONDS: Final = 10.0  # some disks send no events
 # After a start, patients whose messages have waited come first: what answers is checked, for 15 s of processor time, when
 # they have been served. An edit does not wait for that.
 CALM_SECONDS: Final = 60.0
@@ -42,7 +42,10 @@ class Holder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Something staff want to know: a file edit went live as ``change``, or was refused."""
+    """Something staff want to know: a file edit went live as ``change``, or was refused.
+
+    A good verdict without a change: files are not read, which its remarks name, or what was refused is mended.
+    """
 
     verdict: Verdict
     change: Change | None = None
@@ -96,6 +99,7 @@ class Reloader:
         self._build = build
         self._asked = asyncio.Event()
         self._seen = ""
+        self._unread: tuple[Problem, ...] = ()
         self._first = b""  # the files at a first start, packed: 3 MB that would be held for a minute
         self.overrides = Overrides()
 
@@ -133,7 +137,7 @@ class Reloader:
         # accord while others are loaded, keeps answers waiting for 20 ms and more.
         gc.freeze()
         self._checker.stays = True
-        watcher = asyncio.create_task(self._watch())
+        watcher = asyncio.create_task(watch(self.folder.path, self._noticed))
         try:
             if not self._base():
                 self._first = await asyncio.to_thread(lambda: _packed(self.folder.read()))
@@ -156,19 +160,9 @@ class Reloader:
         """Somebody is about to edit: what a check needs at hand is got ready meanwhile."""
         await self._checker.prepare(self._base())
 
-    async def _watch(self) -> None:
-        from watchfiles import awatch
-
-        while True:
-            try:
-                async for _ in awatch(
-                    self.folder.path, debounce=200, step=50, recursive=True, watch_filter=_is_content
-                ):
-                    self._asked.set()
-                    await self.expect()
-            except Exception as error:  # the folder was replaced; until it can be watched again we look by ourselves
-                log().warning("the FAQ folder can't be watched; looking every few seconds", error=describe(error))
-            await asyncio.sleep(LOOK_SECONDS)
+    async def _noticed(self) -> None:
+        self._asked.set()
+        await self.expect()
 
     async def _learn_what_is_live(self) -> None:
         """At a first start, or one with newer code: what answers has no verdict that edits could be compared with."""
@@ -195,12 +189,25 @@ class Reloader:
                 files = await self._settled()
                 version = version_of(files)
             if version == self._holder().version:
+                is_mended = self.refused is not None
                 self._is_well(version)
+                if is_mended:
+                    await self.tell(News(Verdict(version)))
             elif version != self._seen:
                 await self._take(files, version)
+            await self._name_unread(version)
         except BotError as error:
             self._holder.trouble = str(error)
             log().error("the content can't be read", why=str(error))
+
+    async def _name_unread(self, version: str) -> None:
+        """Says once which files somebody put into the folder in vain."""
+        found = await asyncio.to_thread(lambda: tuple(unread(self.folder.path)))
+        new = tuple(one for one in found if one not in self._unread)
+        self._unread = found
+        if new:
+            log().warning("files in the FAQ folder are not read", count=len(new), first=str(new[0]))
+            await self.tell(News(Verdict(version, remarks=new)))
 
     def _is_well(self, version: str) -> None:
         self._seen, self._holder.trouble, self.refused = version, "", None
@@ -236,7 +243,8 @@ class Reloader:
         if version_of(await asyncio.to_thread(self.folder.read)) == verdict.version:
             change = await asyncio.to_thread(self._record, files, verdict)
             await self._go_live(verdict, change.number if change else self._last_change())
-            await self.tell(News(verdict, change))
+            if change:
+                await self.tell(News(verdict, change))
         else:
             self._asked.set()  # saved again meanwhile: soon we look again
         return None
@@ -269,7 +277,7 @@ class Reloader:
             return None
         before = {name: self._former(name, hashes.get(name), known) for name in changed}
         after = {name: files.get(name) for name in changed}
-        return self.history.record(before, after, who="a file was edited", how="file", summary=verdict.summary)
+        return self.history.record(before, after, who="an edit of the files", how="file", summary=verdict.summary)
 
     def _former(self, name: str, wanted: str | None, known: dict[str, bytes]) -> bytes | None:
         return known[name] if hash_of(known.get(name)) == wanted and name in known else self.history.bytes_of(wanted)
@@ -306,8 +314,3 @@ def _packed(files: Files) -> bytes:
 def _unpacked(packed: bytes) -> Files:
     files: Files = pickle.loads(zlib.decompress(packed)) if packed else {}
     return files
-
-
-def _is_content(_change: object, path: str) -> bool:
-    name = Path(path).name
-    return not name.startswith((".", "#", "~")) and not name.endswith(("~", ".swp", ".tmp"))

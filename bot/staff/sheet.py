@@ -42,6 +42,11 @@ def edited(edit: Edit, text: str) -> str:
     return mark + after
 
 
+def value_at(edit: Edit, text: str) -> Any:
+    """What stands where ``edit`` would write, None for nothing. Raises EditError."""
+    return _plain(_Sheet(edit.file, text.removeprefix("\ufeff")).find(edit.path))
+
+
 def _compose(text: str) -> nodes.Node | None:
     node: nodes.Node | None = YAML(typ="safe", pure=True).compose(text)
     return node

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
-from bot.content import Clinic, Content, Entry
+from bot.content import Clinic, Content, Entry, entry_file
 from bot.content.red_flags import RedFlags
+from bot.errors import Problem, Severity
 from bot.replies import CLINIC_GROUP
+from bot.staff.sentences import changed_sentences, changed_texts
 
 _CLINIC_WORDS = {
     "hours": "Opening hours",
@@ -37,6 +39,19 @@ def is_medical(old: Content, new: Content) -> bool:
     return any(entry.group != CLINIC_GROUP for entry in sides if entry)
 
 
+def unsigned(old: Content, new: Content) -> Iterator[Problem]:
+    """Answers that are new while the signature under them is that of the old text."""
+    for name, entry in new.entries.items():
+        before = old.entries.get(name)
+        if before is None or before.answer == entry.answer or not entry.reviewed_by:
+            continue
+        if (before.reviewed_by, before.reviewed_on) == (entry.reviewed_by, entry.reviewed_on):
+            document = new.documents[entry_file(name)]
+            message = f"the answer is new, but {entry.reviewed_by} signed the old one."
+            cure = "Whoever has read the new one signs it: `reviewed_by`, `reviewed_on`."
+            yield Problem(document.path, document.line("reviewed_by"), message, cure, Severity.WARNING)
+
+
 def _lines(old: Content, new: Content) -> Iterator[str]:
     for name, entry in new.entries.items():
         before = old.entries.get(name)
@@ -59,13 +74,16 @@ def _entry(old: Entry, new: Entry) -> Iterator[str]:
         yield f"“{old.question}” now reads “{new.question}”."
     if old.answer != new.answer:
         yield f"“{new.question}” has a new answer."
+        yield from changed_sentences(old.answer, new.answer)
     yield from _messages(
         old.phrasings, new.phrasings, f"leads to “{new.question}”", f"no longer leads to “{new.question}”"
     )
     yield from _messages(
         old.not_for, new.not_for, f"does not mean “{new.question}”", f"may mean “{new.question}” again"
     )
-    rest = ("group", "disclaimer", "see_also", "sources", "reviewed_by", "reviewed_on", "review_by", "aliases")
+    if (old.reviewed_by, old.reviewed_on) != (new.reviewed_by, new.reviewed_on):
+        yield f"“{new.question}” is signed by {new.reviewed_by or 'nobody'}{f', {new.reviewed_on}' if new.reviewed_on else ''}."
+    rest = ("group", "disclaimer", "see_also", "sources", "review_by", "aliases")
     if changed := [name.replace("_", " ") for name in rest if getattr(old, name) != getattr(new, name)]:
         yield f"“{new.question}”: {', '.join(changed)} changed."
 
@@ -90,8 +108,13 @@ def _clinic(old: Clinic, new: Clinic) -> Iterator[str]:
         word = _CLINIC_WORDS.get(name, name.replace("_", " ").capitalize())
         if isinstance(after, tuple):
             yield f"{word}: {', '.join(after) or 'none'}."
+            if gone := [one for one in before if one not in after]:
+                yield f"{word}, taken out: {', '.join(gone)}."
+        elif isinstance(after, str):
+            yield f"{word}: {_short(after) or 'none'} (before: {_short(before) or 'none'})."
         else:
-            yield f"{word}: {_short(after)}." if isinstance(after, str) and after else f"{word} changed."
+            yield f"{word} changed."
+            yield from changed_texts(before, after)
 
 
 def _red_flags(old: RedFlags, new: RedFlags) -> Iterator[str]:
@@ -103,6 +126,7 @@ def _red_flags(old: RedFlags, new: RedFlags) -> Iterator[str]:
             yield f"Red flag {rule_id} is new."
         elif rules[rule_id] != before[rule_id]:
             yield f"Red flag {rule_id} changed."
+            yield from changed_texts(before[rule_id], rules[rule_id])
     if old.concepts != new.concepts or old.scope != new.scope or old.languages != new.languages:
         yield "Words by which red flags are noticed changed."
     if (old.signed_by, old.signed_on) != (new.signed_by, new.signed_on):
@@ -115,11 +139,14 @@ def _rest(old: Content, new: Content) -> Iterator[str]:
             name for name in type(new.phrases).model_fields if getattr(old.phrases, name) != getattr(new.phrases, name)
         ]
         yield f"What the bot says besides answers changed: {', '.join(changed).replace('_', ' ')}."
+        yield from changed_texts(old.phrases, new.phrases)
     if old.lexicon != new.lexicon:
         yield "Words that mean the same changed."
     yield from _messages(old.out_of_scope, new.out_of_scope, "is not for us", "may be answered again")
     if old.small_talk != new.small_talk:
         yield "Small talk changed."
+        for kind in sorted(old.small_talk.keys() & new.small_talk.keys()):
+            yield from changed_texts(old.small_talk[kind], new.small_talk[kind])
     tests = dict.fromkeys(_tests(old), "old")
     if added := _tests(new) - tests.keys():
         yield f"{len(added)} new test message{'s' * (len(added) > 1)}."

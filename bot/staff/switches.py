@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from bot.assistant import Overrides
@@ -33,10 +34,13 @@ class Switches:
         self._notes = notes
         self._reloader = reloader
 
-    async def start(self) -> None:
-        """Switches off again what was off before the restart."""
-        if overrides := read_overrides(await self._notes.noted(NOTE)):
-            self._reloader.override(overrides)
+    async def start(self) -> Reply | None:
+        """Switches off again what was off before the restart, and says so."""
+        overrides = read_overrides(await self._notes.noted(NOTE))
+        if not overrides:
+            return None
+        self._reloader.override(overrides)
+        return self._shown(replaces=False)
 
     async def turn(self, what: str, entry_id: str = "", *, replaces: bool = False) -> Reply:
         """``off`` and ``on`` of an entry, ``pause`` and ``resume`` of all. Raises NotPossible for no such entry."""
@@ -57,7 +61,10 @@ class Switches:
         overrides, content = self._reloader.overrides, self._reloader.whole()
         rows = [wording.button(0, "resume", "Answer again")] if overrides.is_paused else []
         rows += [wording.button(0, f"on:{name}", f"Give again: {name}") for name in sorted(overrides.off)]
-        lines = ["Paused: patients get only warnings and the clinic's phone."] if overrides.is_paused else []
+        paused = f"Paused for all patients. They get warnings as always, and else:\n\n{content.phrases.paused}"
+        lines = [self._reloader.current().replies.fill(paused, datetime.now(UTC))] if overrides.is_paused else []
         silenced = [entry.question for name in sorted(overrides.off) if (entry := content.entry(name))]
         lines += [f"Silenced: “{question}”." for question in silenced]
-        return wording.said("\n\n".join(lines) or "All answers are given.", wording.column(rows), replaces=replaces)
+        return wording.said(
+            "\n\n".join(lines) or "All questions are answered again.", wording.column(rows), replaces=replaces
+        )

@@ -16,6 +16,7 @@ from bot.staff.folder import Files, Folder, version_of
 from bot.staff.history import History
 from bot.staff.publishing import Published, Publisher, edited
 from bot.staff.snapshots import Snapshots, Verdict, state_folder
+from bot.staff.tables import Table
 from bot.store import missed
 
 MOST_TRIES = 5
@@ -112,21 +113,20 @@ class Terminal:
         made.append(Edit(f"{LANGUAGE}/entries/{entry}.yaml", "set", ("group",), group))
         return await self.publisher.publish(edited(made), who=who, how="command")
 
-    async def add_table(
-        self, rows: Sequence[tuple[str, str, Sequence[str]]], source: str, who: str
-    ) -> tuple[Published, list[str]]:
-        """Entries of (question, answer, ways to ask); what is refused is left out and told."""
-        left_out: list[str] = []
+    async def add_table(self, table: Table, source: str, who: str) -> tuple[Published, list[str]]:
+        """Entries of a table's rows; what can't be read or is refused is left out and told."""
+        left_out = list(table.left_out)
         wanted: dict[str, list[Edit]] = {}
         content = self._content()
-        for question, answer, phrasings in rows:
+        for row in table.rows:
             try:
-                entry, made = edits.new_entry(content, f"{question}\n{answer}\nSource: {source}", phrasings)
+                text = f"{row.question}\n{row.answer}\nSource: {source}"
+                entry, made = edits.new_entry(content, text, row.ways_to_ask)
             except BotError as error:
-                left_out.append(f"“{question}”: {error}")
+                left_out.append(f"“{row.question}”: {error}")
                 continue
             if entry in wanted:
-                left_out.append(f"“{question}”: another row has the same first words.")
+                left_out.append(f"“{row.question}”: another row has the same first words.")
             else:
                 wanted[entry] = made
         for _ in range(MOST_TRIES):

@@ -14,6 +14,7 @@ from bot.text import utf16_length
 
 MOST_PROBLEMS = 6
 MOST_DIFFERENCES = 6
+MOST_LINES = 30
 LABEL = 40
 
 HELP = """\
@@ -31,6 +32,11 @@ NOT_STAFF = "You are not in the list of staff (STAFF_USER_IDS). Ask the operator
 WAITING = "Checking, a few seconds …"
 NEEDS_REVIEWER = "A reviewer must tap this: it changes medical text."
 ERASED = "That question was erased meanwhile."
+FINE_AGAIN = "All fine again: the files are what patients get. Nothing changed for them."
+SHOWN_LONG_AGO = "This was shown a while ago. Look again, then tap."
+CHANGED_SINCE = "Somebody changed this meanwhile. Look again, then tap."
+TRY_AGAIN = "Try again: reply to this message."
+INSTEAD_OF = "The open proposal of {who} for the same thing is closed: this one stands."
 OVER = "That is settled already."
 
 Rows = tuple[tuple[Button, ...], ...]
@@ -67,7 +73,10 @@ def reasons(problems: Sequence[Problem]) -> str:
 
 def effects(verdict: Verdict) -> str:
     """What an edit means for patients."""
-    parts = ["\n".join(f"- {line}" for line in verdict.summary) or "Patients see no difference."]
+    lines = [f"- {line}" for line in verdict.summary[:MOST_LINES]]
+    if len(verdict.summary) > MOST_LINES:
+        lines.append(f"- and {len(verdict.summary) - MOST_LINES} more")
+    parts = ["\n".join(lines) or "Patients see no difference."]
     if verdict.differences:
         shown = [f"- {one}" for one in verdict.differences[:MOST_DIFFERENCES]]
         if len(verdict.differences) > MOST_DIFFERENCES:
@@ -76,16 +85,23 @@ def effects(verdict: Verdict) -> str:
     else:
         parts.append("No known message gets another reply.")
     if verdict.remarks:
-        parts.append("An editor would say:\n" + reasons(verdict.remarks))
+        parts.append(editor(verdict.remarks))
     return "\n\n".join(parts)
+
+
+def editor(remarks: Sequence[Problem]) -> str:
+    return f"An editor would say:\n{reasons(remarks)}" if remarks else ""
 
 
 def refusal(verdict: Verdict) -> str:
     return f"Not live; patients get the answers from before. Mend this first:\n{reasons(verdict.refused)}"
 
 
-def proposal(verdict: Verdict, step: int, shown: tuple[Block, ...] = (), *, replaces: bool) -> Reply:
-    """The preview of an edit with its two buttons; ``shown`` is what patients will see."""
+def proposal(
+    verdict: Verdict, step: int, shown: tuple[Block, ...] = (), notes: Sequence[str] = (), *, replaces: bool
+) -> Reply:
+    """The preview of an edit with its two buttons; ``shown`` is what patients will see, ``notes`` stand on top."""
+    shown = (*(Block(BlockKind.PARAGRAPH, note) for note in notes), *shown)
     last = Button("Throw away", f"s:{step}:x")
     if not verdict.is_good:
         return Reply((*blocks(refusal(verdict)), *shown), ((last,),), replaces=replaces)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
-from bot.conversation import Reply
+from bot.conversation import Message, Reply
 from bot.store.queues import insert
 from bot.store.tables import CLINIC, alarms, feedback, missed, outbox, staff_steps, tallies
 from bot.store.values import Origin, Outgoing
@@ -72,15 +72,18 @@ class StaffStore:
             lambda c: _one(c.execute(select(staff_steps).where(staff_steps.c.id == step_id)).first())
         )
 
-    async def awaited(self, user: str, since: float) -> Step | None:
-        """The step that waits for a text of ``user``, begun after ``since`` (seconds since 1970)."""
-        wanted = (staff_steps.c.user == user) & (staff_steps.c.state == OPEN) & (staff_steps.c.created_at > since)
-        newest = select(staff_steps).where(wanted).order_by(staff_steps.c.id.desc()).limit(1)
-        return await self._writer.write(lambda c: _one(c.execute(newest).first()))
+    async def awaited(self, message: Message, since: float) -> Step | None:
+        """The step begun after ``since`` (seconds since 1970) whose prompt ``message`` is a reply to."""
+        return await self._writer.write(lambda c: _awaited(c, message, since))
 
     async def working(self) -> list[Step]:
         """Steps that a kill interrupted."""
         wanted = select(staff_steps).where(staff_steps.c.state == WORKING).order_by(staff_steps.c.id)
+        return await self._writer.write(lambda c: [_step(row) for row in c.execute(wanted)])
+
+    async def opened(self, kind: str) -> list[Step]:
+        """Steps of a kind that wait for a tap."""
+        wanted = select(staff_steps).where(staff_steps.c.kind == kind, staff_steps.c.state == OPEN)
         return await self._writer.write(lambda c: [_step(row) for row in c.execute(wanted)])
 
     async def take(self, step_id: int, before: str, after: str) -> bool:
@@ -100,10 +103,19 @@ class StaffStore:
         return await self._writer.write(lambda c: set(c.scalars(wanted)))
 
     async def post(
-        self, channel: str, chat: str, reply: Reply, *, message_id: str = "", origin: Origin | None = None
+        self,
+        channel: str,
+        chat: str,
+        reply: Reply,
+        *,
+        message_id: str = "",
+        origin: Origin | None = None,
+        answers: str = "",
     ) -> Outgoing:
-        """Stores a message that answers nothing, to be handed to the outbox. ``message_id``: the one it replaces."""
-        return await self._writer.write(lambda c: _post(c, channel, chat, reply, message_id, origin or {}, time.time()))
+        """Stores a message to be handed to the outbox. ``message_id``: the one it replaces; ``answers``: the update id
+        of the message that it belongs to, if any."""
+        row = {"channel": channel, "chat": chat, "message_id": message_id, "answers": answers}
+        return await self._writer.write(lambda c: _post(c, row, reply, origin or {}, time.time()))
 
     async def missed(self, ids: Iterable[int] | None = None) -> list[MissedRow]:
         """Missed utterances that nobody has dealt with, the oldest first."""
@@ -140,6 +152,16 @@ def _begin(connection: Connection, kind: str, details: Mapping[str, Any], subjec
     return Step(step_id, kind, OPEN, subject, user, details, datetime.fromtimestamp(now, UTC))
 
 
+def _awaited(connection: Connection, message: Message, since: float) -> Step | None:
+    # What is sent keeps its id, and that of the message it answers; its chat is erased.
+    is_it = (outbox.c.channel == message.channel) & (outbox.c.sent_id == message.replies_to)
+    replied_to = select(outbox.c.answers).where(is_it)
+    asked_by = set(connection.scalars(replied_to)) if message.replies_to else set()
+    wanted = (staff_steps.c.user == message.user) & (staff_steps.c.state == OPEN) & (staff_steps.c.created_at > since)
+    steps = map(_step, connection.execute(select(staff_steps).where(wanted)))
+    return next((step for step in steps if asked_by.intersection(step.details.get("prompts", ()))), None)
+
+
 def _one(row: Any) -> Step | None:
     return _step(row) if row else None
 
@@ -154,21 +176,12 @@ def _missed(row: Any) -> MissedRow:
     return MissedRow(row.id, row.utterance, row.reason, candidates, datetime.fromtimestamp(row.created_at, UTC))
 
 
-def _post(
-    connection: Connection, channel: str, chat: str, reply: Reply, message_id: str, origin: Origin, now: float
-) -> Outgoing:
-    row = {
-        "clinic": CLINIC,
-        "channel": channel,
-        "chat": chat,
-        "message_id": message_id,
-        "reply": _json(reply.to_json()),
-        "origin": _json(dict(origin)),
-        "created_at": now,
-    }
+def _post(connection: Connection, at: Mapping[str, str], reply: Reply, origin: Origin, now: float) -> Outgoing:
+    row = {"clinic": CLINIC, "reply": _json(reply.to_json()), "origin": _json(dict(origin)), "created_at": now, **at}
     row_id = connection.execute(outbox.insert().returning(outbox.c.id), row).scalar_one()
     return Outgoing(
-        id=row_id, channel=channel, chat=chat, reply=reply, message_id=message_id, origin=origin, since=now
+        id=row_id, channel=at["channel"], chat=at["chat"], message_id=at["message_id"], answers=at["answers"],
+        reply=reply, origin=origin, since=now,
     )  # fmt: skip
 
 
