@@ -123,7 +123,7 @@ class Assistant:
         return self._pages.get(page_id)
 
     def rank(self, utterance: str) -> Ranking:
-        ranking = self._matcher.rank(utterance)
+        ranking = self._matcher.rank(self._understanding.parse(utterance))
         return _without(ranking, self.overrides.off) if self.overrides.off else ranking
 
     def renewed(self, content: Content) -> "Assistant":
@@ -487,5 +487,5 @@ def build(content: Content, cache_dir: Path | None = None, facts: Callable[[str]
     """The assistant of ``content``. ``facts`` adds placeholders that are not the clinic's. What has to be computed for a
     content that was not shipped is kept in ``cache_dir``, if given."""
     understanding = load_understanding(content)
-    matcher = Matcher.of(content, cache_dir)
+    matcher = Matcher.of(content, understanding, cache_dir)
     return Assistant(content, understanding, Screener(content.red_flags, understanding), matcher, facts)
