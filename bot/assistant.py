@@ -33,8 +33,8 @@ from bot.safety.refining import listening_closely
 from bot.text import words
 
 _LOUD = (Level.EMERGENCY, Level.URGENT)
-# What patients write themselves; a button's words are ours, and a command's rest was never a sentence.
-_WRITTEN = (Kind.TEXT, Kind.EDITED, Kind.UNREADABLE)
+# What patients write themselves; a button's words are ours.
+_WRITTEN = (Kind.TEXT, Kind.EDITED, Kind.UNREADABLE, Kind.COMMAND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,6 +370,11 @@ class _Turning:
     # Commands and buttons
 
     def command(self) -> Turn:
+        """What stands behind a command was written by the patient, so it is heard like any message."""
+        turn = self.commanded()
+        return self.with_lines(turn) if self.message.text.strip() else turn
+
+    def commanded(self) -> Turn:
         now = self.message.now
         match self.message.action:
             case "start":
@@ -387,6 +392,8 @@ class _Turning:
                 return self.said(Outcome.MENU, self.phrases.privacy, ())
             case "forget":
                 return self.forget()
+        if self.message.text.strip():
+            return self.utterance()
         return self.said(
             Outcome.MENU, self.phrases.unknown_command + "\n\n" + self.phrases.help, self.replies.way_out()
         )
