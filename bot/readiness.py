@@ -11,10 +11,11 @@ SILENCE_ALLOWED: Final = 60.0  # seconds without a poll that worked
 
 @dataclass(slots=True, kw_only=True)
 class Readiness:
-    """Functions that tell the parts of the answer. ``heard``: last successful poll or webhook set, seconds since 1970;
-    None without Telegram."""
+    """Functions that tell the parts of the answer. ``heard``: when a poll last brought nothing that was not stored, or
+    the webhook was set, seconds since 1970; None without Telegram."""
 
     trouble: Callable[[], str]
+    channel_trouble: Callable[[], str]
     content_version: Callable[[], str]
     content_since: Callable[[], float]
     content_trouble: Callable[[], str]
@@ -30,7 +31,9 @@ class Readiness:
         problems = [problem for problem in (self.trouble(),) if problem]
         if self.heard is not None:
             heard = self.heard()
-            if not heard:
+            if trouble := self.channel_trouble():
+                problems.append(trouble)
+            elif not heard:
                 problems.append("Telegram has not answered since the start")
             elif self.is_polling and now - heard > SILENCE_ALLOWED:
                 problems.append(f"no poll has worked for {now - heard:.0f} s")

@@ -155,7 +155,8 @@ class Service:
         if self._telegram:
             self._make_intake(self._telegram)
         self._readiness = Readiness(
-            trouble=lambda: self._store.trouble,
+            trouble=lambda: self._store.trouble or self._inbox.trouble,
+            channel_trouble=lambda: self._webhook.trouble if self._webhook else "",
             content_version=lambda: self._current.assistant.version,
             content_since=lambda: self._current.since,
             content_trouble=lambda: self._current.trouble,
@@ -195,16 +196,21 @@ class Service:
         )
 
     def _make_intake(self, telegram: "Telegram") -> None:
+        from bot.channels.telegram_receiver import Receiver
+
         settings = self._settings
+        receiver = Receiver(telegram, self._inbox, self._metrics)
         if settings.telegram_webhook_url:
             from bot.channels.telegram_webhook import Webhook, secret_of
 
             secret = secret_of(settings.token, settings.webhook_secret)
-            self._webhook = Webhook(telegram, self._inbox, self._metrics, settings.telegram_webhook_url, secret)
+            self._webhook = Webhook(
+                telegram, receiver, self._metrics, settings.telegram_webhook_url, secret, self._store.note
+            )
         else:
             from bot.channels.telegram_polling import Polling
 
-            self._polling = Polling(telegram, self._inbox, self._metrics, self._start_the_rest)
+            self._polling = Polling(telegram, self._inbox, receiver, self._metrics, self._start_the_rest)
 
     def _make_page(self) -> "WebChannel":
         from bot.channels.web import Front, WebChannel

@@ -44,12 +44,17 @@ UNSAFE: Final = re.compile(rb"[^A-Za-z0-9_.~ -]")
 
 
 class TelegramTrouble(BotError):
-    """A call failed. ``kind``: unauthorized, conflict, webhook, flood, refused, time-out, network."""
+    """A call failed. ``kind``: unauthorized, conflict, webhook, flood, refused, time-out, network.
 
-    def __init__(self, kind: str, pause: float = 0.0) -> None:
+    ``reason`` is what Telegram said of a refusal, ``moved_to`` the new id of a group that has one.
+    """
+
+    def __init__(self, kind: str, pause: float = 0.0, reason: str = "", moved_to: str = "") -> None:
         super().__init__(f"Telegram: {kind}")
         self.kind = kind
         self.pause = pause
+        self.reason = reason
+        self.moved_to = moved_to
 
 
 class AioRequest(BaseRequest):
@@ -146,8 +151,10 @@ def _trouble(error: Exception) -> TelegramTrouble:
             return TelegramTrouble("unauthorized")
         case TimedOut():
             return TelegramTrouble("time-out")
-        case BadRequest() | Forbidden() | ChatMigrated():
-            return TelegramTrouble("refused")
+        case ChatMigrated():
+            return TelegramTrouble("refused", reason=error.message, moved_to=str(error.new_chat_id))
+        case BadRequest() | Forbidden():
+            return TelegramTrouble("refused", reason=error.message)
         case _:
             return TelegramTrouble("network")
 
