@@ -19,6 +19,7 @@ class Readiness:
     content_version: Callable[[], str]
     content_since: Callable[[], float]
     content_trouble: Callable[[], str]
+    staff_chat_problems: Callable[[], list[str]]
     switched_off: Callable[[], list[str]]
     heard: Callable[[], float] | None
     is_polling: bool
@@ -45,6 +46,8 @@ class Readiness:
             "content": self.content_version(),
             # A refused edit is for staff to mend; the last good content answers, so the bot is ready.
             "content_problem": self.content_trouble() or None,
+            # Patients are answered all the same.
+            "staff_chat_problems": self.staff_chat_problems(),
             "switched_off": self.switched_off(),
             "content_age_seconds": round(now - self.content_since()),
             "last_heard_seconds_ago": round(now - self.heard(), 1) if self.heard and self.heard() else None,

@@ -238,9 +238,10 @@ class Telegram:
         except ChatMigrated as error:
             return Moved(str(error.new_chat_id))
         except Forbidden:
-            return Refused("blocked or removed by the patient")
+            return Refused("blocked or removed by the patient", is_of_chat=True)
         except BadRequest as error:
-            return Refused("the chat is gone" if _is_lost(error) else "refused even as bare text")
+            is_lost = _is_lost(error)
+            return Refused("the chat is gone" if is_lost else "refused even as bare text", is_of_chat=is_lost)
         except TelegramError as error:
             return Again(_trouble(error).kind)
 
@@ -324,6 +325,8 @@ def _is_lost(error: BadRequest) -> bool:
             "peer_id_invalid",
             "group chat was deactivated",
             "have no rights",
+            "not enough rights",
+            "chat_write_forbidden",
         )
     )
 

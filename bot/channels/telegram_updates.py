@@ -176,11 +176,10 @@ def _is_answer(raw: Mapping[str, Any], me: Me) -> bool:
 
 
 def _is_for_all(raw: Mapping[str, Any], text: str, me: Me) -> bool:
-    """Whether words in the staff's group may be meant for the bot: not an answer to somebody else, not `@somebody`, no
-    other bot's command."""
+    """Whether words in the staff's group may be meant for the bot: not an answer to somebody else, not `@somebody`."""
     answered = _dict(raw.get("reply_to_message"))
     is_talk = bool(answered) and not me.wrote(answered) and not raw.get("is_topic_message")
-    return bool(text) and not is_talk and not re.match(r"[/@]\w", text)
+    return bool(text) and not is_talk and not text.startswith("@")
 
 
 def _tapped(query: Mapping[str, Any], update_id: str, channel: str, now: datetime) -> Received | None:
