@@ -299,7 +299,9 @@ async def test_plain_words_show_what_a_patient_gets(tmp_path: Path, made: Any) -
     async with BotApi() as api, serving(tmp_path, made, api) as bot:
         bot.say("does ice help")
         bot.say("@test_bot does ice help")
-        await until(lambda: len(api.of(GROUP)) == 2)
+        topic = {"message_id": 1, "from": DANA, "forum_topic_created": {"name": "x"}}
+        bot.say("does ice help", is_topic_message=True, message_thread_id=1, reply_to_message=topic)
+        await until(lambda: len(api.of(GROUP)) == 3)
         assert all("Yes, ice can ease a new spasm." in sent.text for sent in api.of(GROUP))
 
 

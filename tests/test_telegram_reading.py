@@ -85,6 +85,7 @@ async def test_in_a_group_what_is_meant_for_the_bot_is_answered_without_its_name
         wrote(-9, "thanks", reply_to_message={"message_id": 1, "from": OTHER_BOT}),
         wrote(-9, "@test_bot help", **{"from": OTHER_BOT}),
         wrote(-9, "@test_bot news", is_automatic_forward=True, sender_chat={"id": -8, "type": "channel"}),
+        wrote(-9, "hello", reply_to_message={"message_id": 1, "from": ME, "forum_topic_created": {"name": "x"}}),
         wrote(-9, photo=PHOTO),
         wrote(-9, voice={"file_id": "x"}),
         wrote(-9, forum_topic_edited={"name": "x"}),

@@ -34,7 +34,10 @@ class Receiver:
         """Stores what asks for an answer. Raises Full or StoreError; nothing may be acknowledged then."""
         for update in updates:
             if self._staff and isinstance(update, dict):
-                await self._tell_staff(self._staff, update)
+                try:
+                    await self._tell_staff(self._staff, update)
+                except Exception as error:
+                    log().error("what Telegram says of a group could not be used", error=describe(error))
         received = _one_an_album([one for update in updates if (one := self._read(update))], self._albums)
         origins = {one.message.update_id: one.origin for one in received if one.origin}
         faults = {one.message.update_id: one.fault for one in received if one.fault}

@@ -108,10 +108,12 @@ def salvage(update: Mapping[str, Any], channel: str, now: datetime, error: Excep
     raw = next((one for one in update.values() if isinstance(one, dict)), {})
     raw = raw["message"] if isinstance(raw.get("message"), dict) else raw
     chat = _dict(raw.get("chat")).get("id")
-    words = next((one for one in (raw.get("text"), raw.get("caption")) if isinstance(one, str)), "")
+    is_known = isinstance(chat, int) and chat > 0
+    said = next((one for one in (raw.get("text"), raw.get("caption")) if isinstance(one, str)), "")
+    words = said if is_known else ""  # what nobody could erase is not kept
     message = Message(
         channel=channel,
-        chat=str(chat) if isinstance(chat, int) and chat > 0 else "",
+        chat=str(chat) if is_known else "",
         update_id=str(update["update_id"]),
         kind=Kind.TEXT if words else Kind.UNREADABLE,
         sent_at=now,
@@ -137,26 +139,21 @@ def _written(
     raw: Mapping[str, Any], update_id: str, me: Me, staff: StaffChat, now: datetime, *, is_edited: bool
 ) -> Received | None:
     text, is_mentioned = me.without_mention(str(raw.get("text") or raw.get("caption") or ""))
-    attachment = next((name for field, name in ATTACHMENTS.items() if field in raw), "")
-    chat, user = str(int(raw["chat"]["id"])), _user(raw)
+    chat, user, is_private = str(int(raw["chat"]["id"])), _user(raw), raw["chat"].get("type") == "private"
     kind, action, words = read_typed(text, staff.commands(chat, user) if "text" in raw else ())
-    is_private = raw["chat"].get("type") == "private"
-    if not text and not attachment:
-        if is_mentioned:
-            kind, action = Kind.COMMAND, "start"  # nothing but the bot's name: whoever calls it is greeted
-        elif is_edited or not is_private or _SERVICE.intersection(raw):
-            return None
-        else:
-            attachment = "other"  # something newer than the library
-    elif not text and is_edited:
+    attachment = _attachment(raw, is_private=is_private)
+    if is_edited and not text:
         return None  # a live location moves, a picture is replaced: nothing new was said
+    if not text and not attachment:
+        if not is_mentioned:
+            return None
+        kind, action = Kind.COMMAND, "start"  # nothing but the bot's name: whoever calls it is greeted
     is_command = kind is Kind.COMMAND
-    if not is_private and not (
-        is_mentioned or is_command or _is_answer(raw, me) or (staff.is_staff_chat(chat) and _is_for_all(raw, text, me))
-    ):
-        return None
-    if not is_private and re.match(r"/\w+@", text) and not is_mentioned:
-        return None  # another bot's command, also where it answers this one
+    if not is_private:
+        is_other_bots = bool(re.match(r"/\w+@", text)) and not is_mentioned
+        is_meant = is_mentioned or is_command or me.wrote(_answered(raw))
+        if is_other_bots or not (is_meant or (staff.is_staff_chat(chat) and _is_for_all(raw, text, me))):
+            return None
     if not is_command:
         kind = Kind.UNREADABLE if not text else Kind.EDITED if is_edited else Kind.TEXT
     received = _message(
@@ -166,19 +163,29 @@ def _written(
     return Received(received.message, received.origin, album=f"{chat}.{group}" if group and not is_edited else "")
 
 
+def _attachment(raw: Mapping[str, Any], *, is_private: bool) -> str:
+    """What came beside or instead of text; "other" for what is newer than the library, where that is surely meant for
+    the bot. "" for what Telegram itself says."""
+    known = next((name for field, name in ATTACHMENTS.items() if field in raw), "")
+    has_words = raw.get("text") or raw.get("caption")
+    return known or ("other" if is_private and not has_words and not _SERVICE.intersection(raw) else "")
+
+
 def _user(raw: Mapping[str, Any]) -> str:
     """Who wrote: for somebody who writes as a chat that chat, since Telegram does not say who it is."""
     return str(_dict(raw.get("sender_chat")).get("id") or _dict(raw.get("from")).get("id", ""))
 
 
-def _is_answer(raw: Mapping[str, Any], me: Me) -> bool:
-    return me.wrote(_dict(raw.get("reply_to_message")))
+def _answered(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The message that ``raw`` answers. In a topic every message "answers" the one that opened it."""
+    answered = _dict(raw.get("reply_to_message"))
+    return {} if "forum_topic_created" in answered else answered
 
 
 def _is_for_all(raw: Mapping[str, Any], text: str, me: Me) -> bool:
     """Whether words in the staff's group may be meant for the bot: not an answer to somebody else, not `@somebody`."""
-    answered = _dict(raw.get("reply_to_message"))
-    is_talk = bool(answered) and not me.wrote(answered) and not raw.get("is_topic_message")
+    answered = _answered(raw)
+    is_talk = bool(answered) and not me.wrote(answered)
     return bool(text) and not is_talk and not text.startswith("@")
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from bot.conversation import COMMANDS, Kind
 
-_COMMAND: Final = re.compile(r"\s*/(\w{1,32})(?=\s|$)\s*(.*)", re.DOTALL)
+_COMMAND: Final = re.compile(r"\s*/(\w{1,32})(?:[.!?]*\s*|\s+(\S.*))", re.DOTALL)
 
 
 def read_typed(text: str, commands: Collection[str] = COMMANDS) -> tuple[Kind, str, str]:
@@ -17,5 +17,5 @@ def read_typed(text: str, commands: Collection[str] = COMMANDS) -> tuple[Kind, s
     """
     found = _COMMAND.fullmatch(text)
     if found and found[1].lower() in commands:
-        return Kind.COMMAND, found[1].lower(), found[2].strip()
+        return Kind.COMMAND, found[1].lower(), (found[2] or "").strip()
     return Kind.TEXT, "", text
