@@ -126,8 +126,10 @@ async def test_a_group_that_becomes_a_supergroup_is_followed_over_a_restart(tmp_
             await bot.told(f"STAFF_CHAT_ID={NEW}", NEW)
             assert f"STAFF_CHAT_ID={NEW}" in bot.problems()
             assert bot.service._readiness()["ready"]
+        api.migrated.clear()
+        api.missing.add(GROUP)  # it is not said again
+        api.push({"message": api.message(NEW, "/history", **{"from": ANNA})})
         async with serving(tmp_path, made, api) as bot:
-            bot.say("/history", chat=NEW)
             await bot.told("Nothing was changed yet", NEW)
             assert f"Set STAFF_CHAT_ID={NEW}" in await examined(tmp_path, made, api)
         async with serving(tmp_path, made, api, staff_chat_id=NEW) as bot:
