@@ -232,7 +232,7 @@ def counted(path: Path, since: datetime, until: datetime) -> Counts:
 
 
 def stuck(database_url: str) -> list[SetAside]:
-    """Messages set aside after five tries, for `python -m bot stuck`. Raises StoreError."""
+    """Messages set aside, for `python -m bot stuck`. Raises StoreError."""
     with _opened(database_url) as connection:
         return records.list_set_aside(connection) if connection else []
 
