@@ -96,7 +96,7 @@ async def test_what_is_left_of_it_is_answered_else_the_clinics_phone_is_given(tm
         await until(lambda: counted(served) == 3)
         await api.wait_for(3)
         assert [api.of(chat)[0].text for chat in (14, 16, 18)] == [
-            "1: my back ?",
+            "1: my back  ",
             *["I could not answer. Call 0123."] * 2,
         ]
 

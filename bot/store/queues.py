@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -98,7 +99,8 @@ class Arrival:
 
 
 def _cleaned(text: str) -> str:
-    return text.encode("utf-8", "replace").decode().replace("\0", " ")
+    """A space for each, as bot.text.clean does; a question mark would make a question of a sign."""
+    return re.sub("[\ud800-\udfff\0]", " ", text)
 
 
 def accept_each(connection: Connection, arrivals: Sequence[Arrival], now: float) -> list[Incoming | None]:
