@@ -146,7 +146,9 @@ async def test_a_bug_that_one_message_meets_drops_that_message_and_not_its_card(
         assert served.service._readiness()["ready"]
 
 
-async def test_a_bug_that_every_message_meets_acknowledges_none_and_is_not_ready(tmp_path: Path) -> None:
+async def test_a_bug_that_every_message_meets_acknowledges_none_and_is_not_ready(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     async with running(tmp_path) as (api, served):
         real = served.store.accept
         break_accept(served, lambda _: True, TypeError("secret words"))
@@ -162,6 +164,7 @@ async def test_a_bug_that_every_message_meets_acknowledges_none_and_is_not_ready
         served.store.accept = real  # type: ignore[method-assign]
         await api.wait_for(2)
         assert served.service._readiness()["ready"]
+        assert capsys.readouterr().out.count("nothing is acknowledged") == 1
 
 
 async def test_while_messages_can_not_be_stored_it_is_not_ready_although_other_things_can(tmp_path: Path) -> None:

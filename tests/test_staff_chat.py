@@ -323,6 +323,7 @@ async def test_talk_and_service_messages_get_nothing_and_are_not_what_a_step_wai
         bot.say(photo=PHOTO)
         bot.say("/weather")
         bot.say("@dana lunch?")
+        api.push({"edited_message": api.message(GROUP, "lunch!", **{"from": ANNA})})
         bot.say("yes", reply_to_message={"message_id": 1, "from": DANA})
         await bot.settled()
         assert len(api.of(GROUP)) == 1

@@ -152,7 +152,9 @@ def _written(
     if not is_private:
         is_other_bots = bool(re.match(r"/\w+@", text)) and not is_mentioned
         is_meant = is_mentioned or is_command or me.wrote(_answered(raw))
-        if is_other_bots or not (is_meant or (staff.is_staff_chat(chat) and _is_for_all(raw, text, me))):
+        if is_other_bots or not (
+            is_meant or (staff.is_staff_chat(chat) and not is_edited and _is_for_all(raw, text, me))
+        ):
             return None
     if not is_command:
         kind = Kind.UNREADABLE if not text else Kind.EDITED if is_edited else Kind.TEXT
