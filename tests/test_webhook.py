@@ -131,6 +131,18 @@ async def test_setting_the_webhook_outlives_an_outage(tmp_path: Path) -> None:
             await api.wait_for(1)
 
 
+@pytest.mark.parametrize("captions", [("", "", "is this a bruise?", ""), ("is this a bruise?", "", ""), ("", "", "")])
+async def test_an_album_that_comes_picture_by_picture_gets_one_reply(tmp_path: Path, captions: tuple[str, ...]) -> None:
+    async with BotApi() as api, hooked(tmp_path, api) as running, asyncio.timeout(30):
+        await is_set(api)
+        photo = {"photo": [{"file_id": "a"}], "media_group_id": "7"}
+        for caption in captions:
+            api.push({"message": api.message(14, **photo, **({"caption": caption} if caption else {}))})
+        while api.deliveries < len(captions) or len(running.service._inbox) + len(running.service._outbox):
+            await asyncio.sleep(0.01)
+        assert [sent.text for sent in api.of(14)] == [f"1: {''.join(captions) or 'photo'}"]
+
+
 def refuse_webhook(api: BotApi, description: str) -> None:
     def refuse(_: Any) -> None:
         raise Refusal(400, f"Bad Request: {description}")

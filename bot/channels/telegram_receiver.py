@@ -1,5 +1,6 @@
 """From Telegram's updates, polled or delivered, to the inbox: stored when it returns."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,19 +31,28 @@ class Receiver:
         self._staff = staff
         self._albums: OrderedDict[str, None] = OrderedDict()  # of which words were heard
 
-    async def receive(self, updates: Sequence[Any]) -> None:
-        """Stores what asks for an answer. Raises Full or StoreError; nothing may be acknowledged then."""
+    async def receive(self, updates: Sequence[Any], album_seconds: float = 0.0) -> None:
+        """Stores what asks for an answer. Raises Full or StoreError; nothing may be acknowledged then.
+
+        ``album_seconds``: how long a picture of an album waits for the words of it, where each is delivered by itself.
+        """
         for update in updates:
             if self._staff and isinstance(update, dict):
                 try:
                     await self._tell_staff(self._staff, update)
                 except Exception as error:
                     log().error("what Telegram says of a group could not be used", error=describe(error))
-        received = _one_an_album([one for update in updates if (one := self._read(update))], self._albums)
+        read = [one for update in updates if (one := self._read(update))]
+        self._hear_albums(read)
+        if album_seconds and any(one.album and one.album not in self._albums for one in read):
+            await asyncio.sleep(album_seconds)
+        received = _one_an_album(read, self._albums)
         origins = {one.message.update_id: one.origin for one in received if one.origin}
         faults = {one.message.update_id: one.fault for one in received if one.fault}
         await self._inbox.accept([one.message for one in received], origins, faults)
-        for one in received:
+
+    def _hear_albums(self, read: Sequence[Received]) -> None:
+        for one in read:
             if one.album and one.message.text:
                 self._albums[one.album] = None
         while len(self._albums) > MAX_ALBUMS:

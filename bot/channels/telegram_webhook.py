@@ -26,6 +26,7 @@ PATH: Final = "/telegram/updates"
 HEADER: Final = "X-Telegram-Bot-Api-Secret-Token"
 MAX_BYTES: Final = 1_000_000
 CHECK_SECONDS: Final = 60.0
+ALBUM_SECONDS: Final = 0.5
 REFUSED: Final = "webhook refused"  # a note in the store
 
 
@@ -72,7 +73,7 @@ class Webhook:
         except (ValueError, RecursionError):
             return PlainTextResponse("not JSON", 400)
         try:
-            await self._receiver.receive([update])
+            await self._receiver.receive([update], ALBUM_SECONDS)
         except (Full, StoreError):
             return PlainTextResponse("try again", 503, headers={"Retry-After": "1"})
         self.last_success = time.time()
