@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -46,7 +46,7 @@ class Inbox:
         self._put = put
         self._waiting_out = waiting_out
         self._metrics = metrics
-        self._intake = Intake(store, current, send_now, self._take, metrics)
+        self._intake = Intake(store, current, send_now, self._remembered, self._take, metrics)
         self._turns = Turns(current, metrics, staff)
         self._lanes: Lanes[Incoming] = Lanes()
         self._conversations: dict[ChatKey, Conversation] = {}  # of chats with a message in hand
@@ -54,8 +54,6 @@ class Inbox:
         self._changed = asyncio.Event()
         self._batches: set[asyncio.Task[None]] = set()
         self._is_stopping = False
-        self._calls: list[_Call] = []
-        self._accepting: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         return len(self._lanes)
@@ -94,33 +92,17 @@ class Inbox:
             Arriving(one, (origins or {}).get(one.update_id, {}), (faults or {}).get(one.update_id, ""))
             for one in messages
         ]
-        call = _Call(arriving, asyncio.get_running_loop().create_future())
-        self._calls.append(call)
-        if self._accepting is None or self._accepting.done():
-            self._accepting = asyncio.create_task(self._accept_calls())
-        return await call.future
-
-    async def _accept_calls(self) -> None:
-        """Deliveries that come while others are being stored go together: one look at the store, one flush."""
-        while self._calls:
-            calls, self._calls = self._calls, []
-            try:
-                answers = iter(await self._accept([one for call in calls for one in call.arriving]))
-            except Exception as error:
-                for call in calls:
-                    call.fail(error)
-            else:
-                for call in calls:
-                    call.succeed(tuple(next(answers) for _ in call.arriving))
-
-    async def _accept(self, arriving: Sequence[Arriving]) -> list[bool]:
-        return await self._intake.accept(arriving, await self._remembered(arriving))
+        return await self._intake.accept(arriving)
 
     async def _remembered(self, arriving: Sequence[Arriving]) -> dict[ChatKey, Conversation]:
         keys = {(one.message.channel, one.message.chat) for one in arriving}
         known = {key: self._conversations[key] for key in keys if key in self._conversations}
-        with contextlib.suppress(StoreError):
+        try:
             known |= await self._store.conversations(keys - known.keys())
+        except StoreError:  # storing the message will fail too, and say so
+            pass
+        except Exception as error:
+            log().error("what is remembered of chats could not be read", error=describe(error))
         return known
 
     def _take(self, stored: Iterable[Incoming]) -> None:
@@ -293,22 +275,6 @@ class Inbox:
         for lane in batch:
             if lane.is_busy:
                 self._lanes.delay(lane, time.monotonic() + PAUSES[2])
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One ``accept`` that waits for its messages to be stored."""
-
-    arriving: Sequence[Arriving]
-    future: "asyncio.Future[tuple[bool, ...]]"
-
-    def succeed(self, answer: tuple[bool, ...]) -> None:
-        if not self.future.done():
-            self.future.set_result(answer)
-
-    def fail(self, error: Exception) -> None:
-        if not self.future.done():
-            self.future.set_exception(StoreError(str(error)) if isinstance(error, StoreError) else error)
 
 
 def _is_suspect(incoming: Incoming) -> bool:

@@ -3,6 +3,7 @@
 When it can't be stored, the cards of alarms go out from here. A message that is itself the reason stops only itself.
 """
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -38,21 +39,42 @@ class Arriving:
     fault: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One ``accept`` that waits for its messages to be stored."""
+
+    arriving: Sequence[Arriving]
+    future: "asyncio.Future[tuple[bool, ...]]"
+
+    def succeed(self, answer: tuple[bool, ...]) -> None:
+        if not self.future.done():
+            self.future.set_result(answer)
+
+    def fail(self, error: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(StoreError(str(error)) if isinstance(error, StoreError) else error)
+
+
 class Intake:
-    """``take`` gets each message as soon as it is stored, to be answered."""
+    """``remember`` gives what is remembered of the chats of messages; ``take`` gets each message as soon as it is stored,
+    to be answered."""
 
     def __init__(
         self,
         store: Store,
         current: Callable[[], Assistant],
         send_now: Callable[[Outgoing], Awaitable[bool]],
+        remember: Callable[[Sequence[Arriving]], Awaitable[dict[ChatKey, Conversation]]],
         take: Callable[[Iterable[Incoming]], None],
         metrics: Metrics,
     ) -> None:
         self._store = store
         self._current = current
         self._send_now = send_now
+        self._remember = remember
         self._take = take
+        self._calls: list[_Call] = []
+        self._accepting: asyncio.Task[None] | None = None
         self._metrics = metrics
         self._trouble = ""
         self._failed_at = 0.0
@@ -65,8 +87,29 @@ class Intake:
         """Why the last message could not be stored; "" once one was."""
         return self._trouble if time.monotonic() - self._failed_at < TROUBLE_STAYS else ""
 
-    async def accept(self, arriving: Sequence[Arriving], remembered: Mapping[ChatKey, Conversation]) -> list[bool]:
+    async def accept(self, arriving: Sequence[Arriving]) -> tuple[bool, ...]:
         """True for each that is new; all are on disk when it returns. Raises StoreError."""
+        call = _Call(arriving, asyncio.get_running_loop().create_future())
+        self._calls.append(call)
+        if self._accepting is None or self._accepting.done():
+            self._accepting = asyncio.create_task(self._accept_calls())
+        return await call.future
+
+    async def _accept_calls(self) -> None:
+        """Deliveries that come while others are being stored go together: one look at the store, one flush."""
+        while self._calls:
+            calls, self._calls = self._calls, []
+            arriving = [one for call in calls for one in call.arriving]
+            try:
+                answers = iter(await self._accept(arriving, await self._remember(arriving)))
+            except Exception as error:
+                for call in calls:
+                    call.fail(error)
+            else:
+                for call in calls:
+                    call.succeed(tuple(next(answers) for _ in call.arriving))
+
+    async def _accept(self, arriving: Sequence[Arriving], remembered: Mapping[ChatKey, Conversation]) -> list[bool]:
         screened = self._screen(arriving, remembered)
         try:
             stored = await self._store.accept([one.arrival for one in screened])
@@ -95,7 +138,7 @@ class Intake:
             for place, one in enumerate(arriving):
                 if place not in answers:
                     try:
-                        (answers[place],) = await self.accept([one], remembered)
+                        (answers[place],) = await self._accept([one], remembered)
                     except StoreError as error:
                         failure = error
         if failure:
