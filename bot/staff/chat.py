@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,7 @@ from bot.staff.switches import Notes
 MOVED: Final = "staff chat moved"  # a note: the id in the settings, and the one that Telegram gave the group since
 LOOK_SECONDS: Final = 600.0
 TROUBLE_LOOK_SECONDS: Final = 60.0
+ANONYMOUS_STAYS: Final = 86_400.0  # a look can't tell when it is over: not all who write are listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class StaffChat:
         self.people = people
         self.trouble = ""
         self.remarks: tuple[str, ...] = ()
+        self._hidden_at = -ANONYMOUS_STAYS
         self.was_refused = False  # a post was, since the last look
         self._configured = configured
         self._notes = notes
@@ -52,7 +55,8 @@ class StaffChat:
 
     def problems(self) -> list[str]:
         moved = [wording.MOVED.format(id=self.id)] if self.id != self._configured else []
-        return [*filter(None, [self.trouble]), *moved, *self.remarks]
+        hidden = [wording.ANONYMOUS_SEEN] if time.monotonic() - self._hidden_at < ANONYMOUS_STAYS else []
+        return [*filter(None, [self.trouble]), *moved, *hidden, *self.remarks]
 
     async def find(self) -> None:
         """Goes where an earlier run followed the group."""
@@ -74,10 +78,11 @@ class StaffChat:
         self.was_refused = True
         self.changed.set()
 
-    def remark(self, remark: str) -> None:
-        if remark not in self.remarks:
-            self.remarks += (remark,)
-            log().warning("the staff chat needs the operator", why=remark)
+    def notice_anonymous(self) -> None:
+        """Somebody wrote whom Telegram does not name."""
+        if time.monotonic() - self._hidden_at >= ANONYMOUS_STAYS:
+            log().warning("the staff chat needs the operator", why=wording.ANONYMOUS_SEEN)
+        self._hidden_at = time.monotonic()
 
 
 class Watch:
@@ -145,9 +150,9 @@ class Watch:
             log().info("the staff chat works again")
         self._release((chat.channel, chat.id))
         new = [remark for remark in look.remarks if remark not in chat.remarks]
-        chat.remarks = tuple(remark for remark in chat.remarks if remark in look.remarks)
+        chat.remarks = look.remarks
         for remark in new:
-            chat.remark(remark)
+            log().warning("the staff chat needs the operator", why=remark)
             await self._post(remark)
 
     async def _tell_of_trouble(self, trouble: str) -> None:

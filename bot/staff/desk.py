@@ -137,7 +137,7 @@ class Desk:
             return Said()
         self._turned_away[message.user] = now
         if message.user.startswith("-"):
-            self.chat.remark(wording.ANONYMOUS_SEEN)
+            self.chat.notice_anonymous()
             return Said(wording.said(wording.ANONYMOUS))
         return Said(wording.said(wording.NOT_STAFF.format(user=message.user or "you")))
 
