@@ -379,6 +379,11 @@ class _Turning:
     # Commands and buttons
 
     def command(self) -> Turn:
+        """What stands behind a command was written by the patient, so it is heard like any message."""
+        turn = self.commanded()
+        return self.with_lines(turn) if self.message.text.strip() else turn
+
+    def commanded(self) -> Turn:
         now = self.message.now
         match self.message.action:
             case "start":
@@ -396,6 +401,8 @@ class _Turning:
                 return self.said(Outcome.MENU, self.phrases.privacy, ())
             case "forget":
                 return self.forget()
+        if self.message.text.strip():
+            return self.utterance()
         return self.said(
             Outcome.MENU, self.phrases.unknown_command + "\n\n" + self.phrases.help, self.replies.way_out()
         )
