@@ -107,9 +107,7 @@ class Floor:
 
 
 def _compiled(text: str) -> tuple[tuple[Wording, ...], ...]:
-    return tuple(
-        tuple(wording for said in side if (wording := compile_wording(said))) for side in groups(text)
-    )
+    return tuple(tuple(wording for said in side if (wording := compile_wording(said))) for side in groups(text))
 
 
 def compile_wording(said: str) -> Wording:
