@@ -18,8 +18,9 @@ _LISTING: Final = (
     "never had", "negative for", "apart from", "rather than", "instead of", "nothing like",
 )  # fmt: skip
 _BACKWARD: Final = (
-    "ruled out", "unlikely",
-    *(f"{verb} {found}" for verb in ("is", "are", "was", "were", "feels") for found in ("fine", "normal", "ok", "negative")),
+    "unlikely",
+    *(f"{verb} {found}" for verb in ("is", "are", "was", "were", "been", "feels")
+      for found in ("fine", "normal", "ok", "negative", "ruled out")),
 )  # fmt: skip
 _PSEUDO: Final = (
     "not only", "not just", "no idea", "not sure", "not certain", "no increase", "no change", "no wonder", "no matter", "not better",
@@ -38,7 +39,7 @@ _HYPOTHETICAL: Final = (
 _TERMINATING: Final = (
     "but", "however", "although", "though", "except", "yet", "still", "because", "since", "which", "aside from", "now", "until", "why",
 )  # fmt: skip
-_ANSWERS: Final = ("no", "nope", "none", "never")
+_ANSWERS: Final = ("no", "nope", "none", "never", "normal", "fine", "negative", "ruled out")
 _MOST_REACHED = 8  # words a trigger reaches at most, counted anew after "or" and a comma; the papers take five
 _HARD = frozenset(".?")  # breaks that end a sentence
 
@@ -102,9 +103,11 @@ class Scopes:
         return 0
 
     def _is_answer(self, at: int) -> bool:
-        """ "fever? no": a word that stands alone and denies what was asked before it."""
-        is_last = at + 1 == len(self._stems) or self._breaks[at + 1] != ""
-        return self._breaks[at] in ("?", ":") and is_last and (self._stems[at],) in ANSWERS
+        """ "fever? no", "stroke ruled out": what ends its clause and denies what was asked or named before it."""
+        length = self._longest(at, ANSWERS)
+        end = at + length
+        is_last = end == len(self._stems) or bool(self._breaks[end])
+        return is_last and (length > 1 or (length == 1 and self._breaks[at] in ("?", ":")))
 
     def _deny(self, reached: Iterable[int], trigger: int) -> None:
         for word in reached:
