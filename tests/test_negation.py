@@ -108,6 +108,11 @@ def test_a_sign_that_says_no_is_no_denial(said: str, phrase: str, is_so: bool) -
         ("is it a sign of a stroke? My foot is numb", "of a stroke"),
         ("can a slipped disc make you incontinent", "slipped disc make you incontinent"),
         ("what are the warning signs, numbness or fever?", "the warning signs numbness or fever"),
+        ("Hi, is numbness dangerous? My foot is numb", "numbness dangerous"),
+        ("does sitting make your legs numb", "sitting make your legs numb"),
+        ("is it dangerous that I can't feel my foot", ""),  # a person, so a report
+        ("numb foot, is it dangerous", "it dangerous"),
+        ("why are both legs numb", ""),  # takes it for given
         ("I'm worried about numbness but my foot drags", "numbness"),
         ("if it's ok to ask, I can't pee", "it is ok to ask"),
         ("my foot is numb if I sit", "i sit"),
