@@ -43,7 +43,7 @@ ENTRY_WEIGHT, ALARM_WEIGHT = 0.5, 0.5
 DOUBTED = 0.5  # weight of a line on which two careful readers would disagree
 MEAN_DECAY = 0.995
 # Thresholds of the decision table, set on the lines held out and the development sets; see MODEL_CARD.md.
-THRESHOLDS = {"sure": 0.5, "unsure": 0.12, "harmless": 0.02, "soon": 0.5}
+THRESHOLDS = {"sure": 0.5, "unsure": 0.12, "harmless": 0.02, "soon": 0.5, "emergency": 0.3}
 
 
 def find_base() -> Path:
@@ -163,7 +163,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=0, help="0: as torch likes")
-    parser.add_argument("--weights", type=Path, help="keep the tuned weights here, or take them from here if they are there")
+    parser.add_argument(
+        "--weights", type=Path, help="keep the tuned weights here, or take them from here if they are there"
+    )
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
