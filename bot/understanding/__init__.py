@@ -12,7 +12,7 @@ from bot.understanding.spelling import Speller
 from bot.vocabulary import stem
 
 __all__ = [
-    "Encoder", "Floats", "ModelError", "Parsed", "Speller", "Understanding", "load_understanding",
+    "Encoder", "Floats", "ModelError", "Parsed", "Speller", "Understanding", "load_encoder", "load_understanding",
     "read_plainly", "split_words",
 ]  # fmt: skip
 
@@ -108,7 +108,7 @@ def read_plainly(text: str) -> Parsed:
 
 
 @lru_cache(maxsize=1)
-def _load_encoder() -> tuple[Encoder | None, str]:
+def load_encoder() -> tuple[Encoder | None, str]:
     """The encoder of the package, once a process, and what is wrong with it."""
     try:
         return Encoder(), ""
@@ -118,7 +118,7 @@ def _load_encoder() -> tuple[Encoder | None, str]:
 
 def load_understanding(content: Content) -> Understanding:
     """How messages are understood that are answered from ``content``."""
-    encoder, trouble = _load_encoder()
+    encoder, trouble = load_encoder()
     return Understanding(known_words(content), encoder, trouble)
 
 
