@@ -79,11 +79,21 @@ class Assistant:
         """What ``texts`` say; many at once take less time than one by one."""
         return self._understanding.parse_all(texts)
 
-    def screen(self, message: Message, conversation: Conversation) -> Screening:
-        """What the message holds of red flags, heard together with what the chat said in the last hour."""
-        if message.kind is Kind.BUTTON and message.action.startswith(Action.CHECK):
+    def screen(self, message: Message, conversation: Conversation, before: str = "") -> Screening:
+        """What the message holds of red flags, heard together with what the chat said in the last hour.
+
+        ``before``: messages of the same burst, which wait too; read as one text with this one they may only raise.
+        """
+        if message.kind is Kind.BUTTON and message.action.startswith(f"{Action.CHECK}:"):
             return Screening()  # the label of a closed question's button is our own words about a sign
-        return self._screener.screen(self._understanding.parse(message.text), conversation.heard_lately(message.now))
+        earlier = conversation.heard_lately(message.now)
+        alone, *joined = self.parse([message.text, f"{before}\n{message.text}"] if before else [message.text])
+        screening = self._screener.screen(alone, earlier)
+        for one in joined:
+            together = self._screener.screen(one)
+            if together.top and (screening.top is None or together.top.level.rank > screening.top.level.rank):
+                screening = replace(screening, findings=together.findings)
+        return screening
 
     def find_red_flag(self, utterance: str) -> Screening:
         """The screening of a message that stands alone."""
@@ -123,7 +133,7 @@ class Assistant:
         return self._pages.get(page_id)
 
     def rank(self, utterance: str) -> Ranking:
-        ranking = self._matcher.rank(utterance)
+        ranking = self._matcher.rank(self._understanding.parse(utterance))
         return _without(ranking, self.overrides.off) if self.overrides.off else ranking
 
     def renewed(self, content: Content) -> "Assistant":
@@ -379,6 +389,11 @@ class _Turning:
     # Commands and buttons
 
     def command(self) -> Turn:
+        """What stands behind a command was written by the patient, so it is heard like any message."""
+        turn = self.commanded()
+        return self.with_lines(turn) if self.message.text.strip() else turn
+
+    def commanded(self) -> Turn:
         now = self.message.now
         match self.message.action:
             case "start":
@@ -396,6 +411,8 @@ class _Turning:
                 return self.said(Outcome.MENU, self.phrases.privacy, ())
             case "forget":
                 return self.forget()
+        if self.message.text.strip():
+            return self.utterance()
         return self.said(
             Outcome.MENU, self.phrases.unknown_command + "\n\n" + self.phrases.help, self.replies.way_out()
         )
@@ -487,5 +504,5 @@ def build(content: Content, cache_dir: Path | None = None, facts: Callable[[str]
     """The assistant of ``content``. ``facts`` adds placeholders that are not the clinic's. What has to be computed for a
     content that was not shipped is kept in ``cache_dir``, if given."""
     understanding = load_understanding(content)
-    matcher = Matcher.of(content, cache_dir)
+    matcher = Matcher.of(content, understanding, cache_dir)
     return Assistant(content, understanding, Screener(content.red_flags, understanding), matcher, facts)

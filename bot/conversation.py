@@ -14,6 +14,8 @@ HEARD_STAYS = timedelta(hours=1)
 LATE_AFTER = timedelta(minutes=5)
 # An hour of chatter leaves few concepts; the limit keeps a flood of messages from growing the stored conversation.
 MAX_HEARD = 60
+# What patients may type behind a slash; everything else is a message.
+COMMANDS = frozenset({"start", "topics", "contact", "help", "privacy", "forget"})
 
 
 class Kind(StrEnum):
@@ -53,6 +55,10 @@ class Message:
     @property
     def is_late(self) -> bool:
         return self.now - self.sent_at > LATE_AFTER
+
+    def texts(self) -> dict[str, str]:
+        """What is text, by name."""
+        return {name: value for name in self.__slots__ if type(value := getattr(self, name)) is str}
 
     def to_json(self) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in self.__slots__}

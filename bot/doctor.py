@@ -242,6 +242,8 @@ async def _asked(telegram: "Telegram", settings: Settings, content: "Content | N
     yield clock(telegram.server_date)
     try:
         yield _webhook(await telegram.call("get_Webhook_Info"), settings)
+        async for finding in _staff_chat(telegram, settings, me):
+            yield finding
         for finding in await _profile(telegram, content):
             yield finding
     except TelegramTrouble as trouble:
@@ -260,7 +262,8 @@ def clock(server_date: str) -> Finding:
 
 
 def _webhook(info: Any, settings: Settings) -> Finding:
-    from bot.channels.telegram_webhook import PATH
+    from bot.channels.telegram_webhook import PATH, REFUSED
+    from bot.store import noted
 
     is_wanted = settings.telegram_webhook_url
     url = str(info.get("url", ""))
@@ -270,11 +273,50 @@ def _webhook(info: Any, settings: Settings) -> Finding:
             "a webhook is set, but the bot polls", "Start the bot, which removes it, or set TELEGRAM_WEBHOOK_URL."
         )
     if is_wanted and url != is_wanted.rstrip("/") + PATH:
+        if refused := noted(settings.database_url, REFUSED):
+            return wrong(refused, "Mend TELEGRAM_WEBHOOK_URL, start the bot again.")
         return wrong("the webhook is not set to TELEGRAM_WEBHOOK_URL", "Start the bot, which sets it.")
     if is_wanted and info.get("last_error_message") and time.time() - info.get("last_error_date", 0) < 600:
         return wrong(f"Telegram's last delivery failed: {info['last_error_message']}", "Check address and certificate.")
     how = "the webhook is set" if is_wanted else "the bot polls, no webhook is set"
     return fine(f"{how}; {waiting} update(s) wait at Telegram")
+
+
+async def _staff_chat(telegram: "Telegram", settings: Settings, me: Any) -> Any:
+    from bot.channels.telegram_staff import look_at_chat, reads_only_commands
+    from bot.staff.chat import MOVED, moved_to
+    from bot.staff.people import staff_of
+    from bot.store import noted
+
+    configured, people = str(settings.staff_chat_id or ""), staff_of(settings.staff_user_ids)
+    if not configured:
+        yield note(
+            "no STAFF_CHAT_ID: nobody sees what could not be answered", "Make a group, add the bot; .env.example"
+        )
+        return
+    if not people:
+        yield wrong("nobody may do anything in the staff chat", "List the staff in STAFF_USER_IDS.")
+    new = moved_to(noted(settings.database_url, MOVED), configured)
+    look = await look_at_chat(telegram, new or configured, people)
+    if look and look.moved_to:
+        new = look.moved_to
+        look = await look_at_chat(telegram, new, people)
+    if new:
+        yield wrong("the staff's group has a new id; the bot follows it", f"Set STAFF_CHAT_ID={new}")
+    if look is None:
+        yield note("Telegram could not be asked about the staff chat", "Try again in a minute.")
+        return
+    for problem in filter(None, (look.trouble, *look.remarks)):
+        yield wrong(problem, "")
+    if not look.trouble and not look.remarks:
+        yield fine("the bot can write in the staff chat")
+    if int(new or configured) < 0 and not look.trouble:
+        member = await telegram.call("get_Chat_Member", {"chat_id": new or configured, "user_id": telegram.bot_id})
+        if reads_only_commands(me, member):
+            yield note(
+                "in the staff's group the bot gets only commands, its name and answers to it (privacy mode)",
+                "To let it read questions too, make it an admin of the group.",
+            )
 
 
 async def _profile(telegram: "Telegram", content: "Content | None") -> list[Finding]:

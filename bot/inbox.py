@@ -4,19 +4,19 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
 from bot.assistant import Assistant
 from bot.conversation import Conversation, Message
 from bot.errors import BotError, StoreError
-from bot.intake import Intake
+from bot.intake import Arriving, Intake
 from bot.lanes import Lane, Lanes
 from bot.logs import describe, log
 from bot.metrics import Metrics
-from bot.store import ChatKey, Handled, Incoming, Origin, Outgoing, Store
-from bot.turns import MAX_TRIES, Staff, Turns
+from bot.store import MAX_TRIES, ChatKey, Handled, Incoming, Origin, Outgoing, Store
+from bot.turns import Staff, Turns
 
 MAX_WAITING: Final = 2_000
 TOGETHER: Final = 32  # messages answered in one transaction
@@ -46,7 +46,7 @@ class Inbox:
         self._put = put
         self._waiting_out = waiting_out
         self._metrics = metrics
-        self._intake = Intake(current, send_now, metrics)
+        self._intake = Intake(store, current, send_now, self._remembered, self._take, metrics)
         self._turns = Turns(current, metrics, staff)
         self._lanes: Lanes[Incoming] = Lanes()
         self._conversations: dict[ChatKey, Conversation] = {}  # of chats with a message in hand
@@ -54,8 +54,6 @@ class Inbox:
         self._changed = asyncio.Event()
         self._batches: set[asyncio.Task[None]] = set()
         self._is_stopping = False
-        self._calls: list[_Call] = []
-        self._accepting: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         return len(self._lanes)
@@ -64,63 +62,47 @@ class Inbox:
     def is_full(self) -> bool:
         return len(self._lanes) + self._waiting_out() >= MAX_WAITING
 
+    @property
+    def trouble(self) -> str:
+        """Why the last message could not be stored; "" once one was."""
+        return self._intake.trouble
+
     def oldest(self) -> float:
         """Seconds the oldest message has waited to be answered."""
         now = datetime.now(UTC)
         return max(((now - one.message.now).total_seconds() for one in self._lanes.items()), default=0.0)
 
     async def accept(
-        self, messages: Sequence[Message], origins: Mapping[str, Origin] | None = None
+        self,
+        messages: Sequence[Message],
+        origins: Mapping[str, Origin] | None = None,
+        faults: Mapping[str, str] | None = None,
     ) -> tuple[bool, ...]:
         """Screens and stores messages; they are on disk when it returns. True for each new one, False for a known one.
 
-        ``origins``: by update id, what the channel wants back in ``Outgoing.origin``. Raises Full or StoreError;
-        before a StoreError the cards of alarms were sent from memory, once per update id.
+        ``origins``: by update id, what the channel wants back in ``Outgoing.origin``. ``faults``: by update id, why a
+        message could not be read as it came; it is set aside. Raises Full or StoreError; before a StoreError the cards
+        of alarms were sent from memory, once per update id.
         """
         if not messages:
             return ()
         if self.is_full or self._is_stopping:
             raise Full("Too many messages wait. Try again in a second.")
-        call = _Call(messages, origins or {}, asyncio.get_running_loop().create_future())
-        self._calls.append(call)
-        if self._accepting is None or self._accepting.done():
-            self._accepting = asyncio.create_task(self._accept_calls())
-        return await call.future
+        arriving = [
+            Arriving(one, (origins or {}).get(one.update_id, {}), (faults or {}).get(one.update_id, ""))
+            for one in messages
+        ]
+        return await self._intake.accept(arriving)
 
-    async def _accept_calls(self) -> None:
-        """Deliveries that come while others are being stored go together: one look at the store, one flush."""
-        while self._calls:
-            calls, self._calls = self._calls, []
-            try:
-                answers = iter(await self._accept(calls))
-            except Exception as error:
-                for call in calls:
-                    call.fail(error)
-            else:
-                for call in calls:
-                    call.succeed(tuple(next(answers) for _ in call.messages))
-
-    async def _accept(self, calls: Sequence["_Call"]) -> list[bool]:
-        messages = [message for call in calls for message in call.messages]
-        origins = [call.origins.get(message.update_id, {}) for call in calls for message in call.messages]
-        screened = self._intake.screen(messages, origins, await self._remembered(messages))
-        try:
-            stored = await self._store.accept([one.arrival for one in screened])
-        except StoreError:
-            self._metrics.store_failures += 1
-            await self._intake.send_cards(screened)
-            raise
-        self._take(one for one in stored if one is not None)
-        for message, one in zip(messages, stored, strict=True):
-            self._metrics.received[message.kind.value] += one is not None
-            self._metrics.duplicates += one is None
-        return [one is not None for one in stored]
-
-    async def _remembered(self, messages: Sequence[Message]) -> dict[ChatKey, Conversation]:
-        keys = {(message.channel, message.chat) for message in messages}
+    async def _remembered(self, arriving: Sequence[Arriving]) -> dict[ChatKey, Conversation]:
+        keys = {(one.message.channel, one.message.chat) for one in arriving}
         known = {key: self._conversations[key] for key in keys if key in self._conversations}
-        with contextlib.suppress(StoreError):
+        try:
             known |= await self._store.conversations(keys - known.keys())
+        except StoreError:  # storing the message will fail too, and say so
+            pass
+        except Exception as error:
+            log().error("what is remembered of chats could not be read", error=describe(error))
         return known
 
     def _take(self, stored: Iterable[Incoming]) -> None:
@@ -196,7 +178,7 @@ class Inbox:
                 one = await self._turn(lane)
                 if one is not None:
                     handled.append((lane, one))
-        except StoreError as error:
+        except Exception as error:  # the store's, or a bug: no chat may wait for ever because of another's message
             await self._postpone(batch, error)
             return
         if handled:
@@ -215,9 +197,10 @@ class Inbox:
     async def _turn(self, lane: Lane[Incoming]) -> Handled | None:
         """What came of a lane's first message; None when it failed and will be tried again or was set aside."""
         incoming, conversation = lane.first, self._conversations[lane.key]
+        if incoming.attempts >= MAX_TRIES:
+            await self._set_aside(lane, incoming.fault or "it never came back from being answered")
+            return None
         try:
-            if incoming.is_recovered and incoming.attempts >= MAX_TRIES:
-                raise RuntimeError("it never came back from being answered")
             return await self._turns.take(incoming, conversation)
         except Exception as error:
             log().error(
@@ -229,13 +212,17 @@ class Inbox:
                     await self._store.count_attempts([incoming.id], type(error).__name__)
                 self._lanes.again(lane, tried, time.monotonic() + PAUSES[min(tried.attempts, 5) - 1])
             else:
-                self._put(
-                    await self._store.set_aside(self._turns.give_up(incoming, conversation), type(error).__name__)
-                )
-                self._metrics.set_aside += 1
-                log().error("a message was set aside; see `python -m bot stuck`", row=incoming.id)
-                self._close(lane)
+                await self._set_aside(lane, type(error).__name__)
             return None
+
+    async def _set_aside(self, lane: Lane[Incoming], fault: str) -> None:
+        incoming = lane.first
+        given_up = await self._turns.give_up(incoming, self._conversations[lane.key])
+        self._put(await self._store.set_aside(given_up, fault))
+        self._metrics.set_aside += 1
+        log().error("a message was set aside; see `python -m bot stuck`", row=incoming.id, why=fault)
+        self._conversations[lane.key] = given_up.conversation
+        self._close(lane)
 
     async def _finish(self, handled: list[tuple[Lane[Incoming], Handled]]) -> None:
         """Stores turns, for as long as it takes: an answer found is not thrown away because the disk is full."""
@@ -252,11 +239,28 @@ class Inbox:
                 if self._is_stopping:
                     return
                 await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
+            except Exception as error:  # what came of one message is what can't be stored
+                log().error("an answer can't be stored", error=describe(error))
+                await self._finish_each(handled, type(error).__name__)
+                return
         for lane, one in handled:
             self._conversations[lane.key] = one.conversation
             self._close(lane)
         self._put(due)
         self._changed.set()
+
+    async def _finish_each(self, handled: list[tuple[Lane[Incoming], Handled]], fault: str) -> None:
+        """One by one, so that the one to blame is set aside alone; an alarm still goes out."""
+        if len(handled) > 1:
+            for one in handled:
+                await self._finish([one])
+            return
+        ((lane, turn),) = handled
+        await self._intake.send_alarms([turn])
+        try:
+            await self._set_aside(lane, fault)
+        except Exception as error:
+            await self._postpone([lane], error)
 
     def _close(self, lane: Lane[Incoming]) -> None:
         self._held.discard(lane.first.id)
@@ -265,29 +269,12 @@ class Inbox:
             self._conversations.pop(lane.key, None)
         self._changed.set()
 
-    async def _postpone(self, batch: list[Lane[Incoming]], error: StoreError) -> None:
+    async def _postpone(self, batch: list[Lane[Incoming]], error: Exception) -> None:
         self._metrics.store_failures += 1
-        log().error("messages can't be answered", why=str(error))
+        log().error("messages can't be answered", why=str(error) if isinstance(error, StoreError) else describe(error))
         for lane in batch:
             if lane.is_busy:
                 self._lanes.delay(lane, time.monotonic() + PAUSES[2])
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One ``accept`` that waits for its messages to be stored."""
-
-    messages: Sequence[Message]
-    origins: Mapping[str, Origin]
-    future: "asyncio.Future[tuple[bool, ...]]"
-
-    def succeed(self, answer: tuple[bool, ...]) -> None:
-        if not self.future.done():
-            self.future.set_result(answer)
-
-    def fail(self, error: Exception) -> None:
-        if not self.future.done():
-            self.future.set_exception(StoreError(str(error)) if isinstance(error, StoreError) else error)
 
 
 def _is_suspect(incoming: Incoming) -> bool:

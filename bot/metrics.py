@@ -45,6 +45,7 @@ class Metrics:
     rate_limited: int = 0
     store_failures: int = 0
     direct_cards: int = 0
+    staff_chat_failures: int = 0
     answering: Spread = field(default_factory=Spread)  # assistant.reply alone
     delivery: Spread = field(default_factory=Spread)  # arrival to the channel's OK
     gauges: dict[str, Callable[[], float]] = field(default_factory=dict)
@@ -79,10 +80,13 @@ class _Collector:
         yield counter("replies_sent", "Replies by result.", ("result",), m.sent)
         yield counter("send_retries", "Sends tried again, by cause.", ("cause",), m.retries)
         yield counter("api_errors", "Failed calls of Telegram, by cause.", ("cause",), m.api_errors)
-        yield counter("set_aside", "Messages set aside after five tries.", (), {"": m.set_aside})
+        yield counter("set_aside", "Messages that can't be read, stored or answered.", (), {"": m.set_aside})
         yield counter("rate_limited", "Messages over a chat's limit.", (), {"": m.rate_limited})
         yield counter("store_failures", "Failed transactions.", (), {"": m.store_failures})
         yield counter("direct_cards", "Alarm cards sent from memory.", (), {"": m.direct_cards})
+        yield counter(
+            "staff_chat_failures", "Posts or looks that the staff chat refused.", (), {"": m.staff_chat_failures}
+        )
         for name, text, spread in (
             ("answering_seconds", "Time to find an answer.", m.answering),
             ("delivery_seconds", "From arrival to the channel's OK.", m.delivery),

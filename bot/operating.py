@@ -79,7 +79,7 @@ def add_operator_commands(app: typer.Typer, settings: "Callable[[], Settings]") 
         ] = False,
         row: Annotated[int | None, typer.Option("--row", help="Only this one.")] = None,
     ) -> None:
-        """List messages that failed five times and were set aside, without their text."""
+        """List messages that could not be read, stored or answered and were set aside, without their text."""
         from bot.store import retry as put_back
         from bot.store import stuck as listed
 

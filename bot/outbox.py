@@ -13,7 +13,7 @@ from bot.lanes import Lane, Lanes
 from bot.logs import describe, log
 from bot.metrics import Metrics
 from bot.pace import Pace
-from bot.store import Mark, Outgoing, Priority, Store
+from bot.store import ChatKey, Mark, Outgoing, Priority, Store
 from bot.trials import PAUSES, Trials
 
 IN_FLIGHT: Final = 16  # in each channel: what a kill can send twice
@@ -42,9 +42,10 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Final: it will never arrive."""
+    """Final: it will never arrive. ``is_of_chat``: nothing would in this chat, as things are."""
 
     why: str
+    is_of_chat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,15 @@ class Channel(Protocol):
     @property
     def name(self) -> str: ...
     async def send(self, outgoing: Outgoing) -> Result: ...
+
+
+class Watcher(Protocol):
+    """Is told what a channel says of a chat."""
+
+    def keeps(self, outgoing: Outgoing) -> bool:
+        """Whether what its chat refused waits for ``Outbox.release``."""
+
+    async def moved(self, channel: str, old: str, new: str) -> None: ...
 
 
 @runtime_checkable
@@ -84,6 +94,8 @@ class Outbox:
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._is_stopping = False
+        self._kept: dict[ChatKey, list[Outgoing]] = {}
+        self.watcher: Watcher | None = None
 
     def __len__(self) -> int:
         return sum(len(out.lanes) for out in self._outs.values())
@@ -99,6 +111,10 @@ class Outbox:
             if out := self._outs.get(outgoing.channel):
                 out.lanes.put(outgoing.key, outgoing, outgoing.priority)
         self._changed.set()
+
+    def release(self, key: ChatKey) -> None:
+        """Sends what a chat refused and what was kept; until then it waits on disk."""
+        self.put(self._kept.pop(key, ()))
 
     async def recover(self) -> None:
         """Takes up what an earlier run left unsent."""
@@ -203,6 +219,11 @@ class Outbox:
                 self._metrics.sent["sent"] += 1
                 self._metrics.delivery.add(max(0.0, time.time() - outgoing.since))
                 out.lanes.finish(lane)
+                self.release(outgoing.key)
+            case Refused(why, True) if self.watcher and self.watcher.keeps(outgoing):
+                self._metrics.sent["kept"] += 1
+                log().warning("what a chat refused is kept for later", row=outgoing.id, why=why)
+                self._kept.setdefault(outgoing.key, []).extend(out.lanes.drain(outgoing.key))
             case Refused(why):
                 await self._mark(Mark(outgoing, error=why))
                 self._metrics.sent["refused"] += 1
@@ -251,7 +272,10 @@ class Outbox:
         log().info("a group has a new id")
         with contextlib.suppress(StoreError):
             await self._store.move_chat(outgoing.channel, outgoing.chat, chat)
-        self.put(replace(waiting, chat=chat) for waiting in out.lanes.drain(outgoing.key))
+        waiting = [*self._kept.pop(outgoing.key, ()), *out.lanes.drain(outgoing.key)]
+        self.put(replace(one, chat=chat) for one in waiting)
+        if self.watcher:
+            await self.watcher.moved(outgoing.channel, outgoing.chat, chat)
 
 
 @dataclass(slots=True)

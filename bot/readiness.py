@@ -11,13 +11,15 @@ SILENCE_ALLOWED: Final = 60.0  # seconds without a poll that worked
 
 @dataclass(slots=True, kw_only=True)
 class Readiness:
-    """Functions that tell the parts of the answer. ``heard``: last successful poll or webhook set, seconds since 1970;
-    None without Telegram."""
+    """Functions that tell the parts of the answer. ``heard``: when a poll last brought nothing that was not stored, or
+    the webhook was set, seconds since 1970; None without Telegram."""
 
     trouble: Callable[[], str]
+    channel_trouble: Callable[[], str]
     content_version: Callable[[], str]
     content_since: Callable[[], float]
     content_trouble: Callable[[], str]
+    staff_chat_problems: Callable[[], list[str]]
     switched_off: Callable[[], list[str]]
     heard: Callable[[], float] | None
     is_polling: bool
@@ -30,7 +32,9 @@ class Readiness:
         problems = [problem for problem in (self.trouble(),) if problem]
         if self.heard is not None:
             heard = self.heard()
-            if not heard:
+            if trouble := self.channel_trouble():
+                problems.append(trouble)
+            elif not heard:
                 problems.append("Telegram has not answered since the start")
             elif self.is_polling and now - heard > SILENCE_ALLOWED:
                 problems.append(f"no poll has worked for {now - heard:.0f} s")
@@ -42,6 +46,8 @@ class Readiness:
             "content": self.content_version(),
             # A refused edit is for staff to mend; the last good content answers, so the bot is ready.
             "content_problem": self.content_trouble() or None,
+            # Patients are answered all the same.
+            "staff_chat_problems": self.staff_chat_problems(),
             "switched_off": self.switched_off(),
             "content_age_seconds": round(now - self.content_since()),
             "last_heard_seconds_ago": round(now - self.heard(), 1) if self.heard and self.heard() else None,

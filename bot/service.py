@@ -22,6 +22,7 @@ from bot.outbox import Outbox
 from bot.pace import Pace
 from bot.readiness import Readiness
 from bot.settings import Settings
+from bot.staff.chat import Look
 from bot.staff.office import Office
 from bot.staff.people import staff_of
 from bot.staff.reload import starting_content
@@ -122,6 +123,8 @@ class Service:
             loop.add_signal_handler(name, self._stopping.set)
         loop.set_exception_handler(_on_loop_error)
         self._make()
+        if self._office:
+            await self._office.find_chat()
         await self._inbox.recover()
         await self._outbox.recover()
         try:
@@ -151,6 +154,7 @@ class Service:
             channels.append(self._page)
         self._outbox = Outbox(self._store, channels, self._metrics, paces)
         self._office = self._make_office(self._make_assistant) if self._make_assistant else None
+        self._outbox.watcher = self._office
         self._inbox = Inbox(
             self._store,
             self._current,
@@ -163,10 +167,12 @@ class Service:
         if self._telegram:
             self._make_intake(self._telegram)
         self._readiness = Readiness(
-            trouble=lambda: self._store.trouble,
+            trouble=lambda: self._store.trouble or self._inbox.trouble,
+            channel_trouble=lambda: self._webhook.trouble if self._webhook else "",
             content_version=lambda: self._current.assistant.version,
             content_since=lambda: self._current.since,
             content_trouble=lambda: self._current.trouble,
+            staff_chat_problems=lambda: self._office.chat_problems() if self._office else [],
             switched_off=lambda: self._office.switched_off() if self._office else [],
             heard=self._heard if self._telegram else None,
             is_polling=self._polling is not None,
@@ -187,7 +193,14 @@ class Service:
 
     def _make_office(self, make: Callable[[Content], Assistant]) -> Office:
         settings = self._settings
-        has_chat = self._telegram is not None and settings.staff_chat_id is not None
+        telegram, people = self._telegram, staff_of(settings.staff_user_ids)
+        has_chat = telegram is not None and settings.staff_chat_id is not None
+
+        async def look(chat: str) -> Look | None:
+            from bot.channels.telegram_staff import look_at_chat
+
+            return await look_at_chat(telegram, chat, people) if telegram else None
+
         return Office(
             faq_dir=settings.faq_dir,
             state=state_folder(self._store.path),
@@ -199,21 +212,28 @@ class Service:
             put=self._outbox.put,
             channel=self._telegram.name if self._telegram else "",
             chat=str(settings.staff_chat_id) if has_chat else "",
-            people=staff_of(settings.staff_user_ids),
+            people=people,
+            look=look,
+            release=self._outbox.release,
             second_stage=settings.matcher_second_stage != "off",
         )
 
     def _make_intake(self, telegram: "Telegram") -> None:
+        from bot.channels.telegram_receiver import Receiver
+
         settings = self._settings
+        receiver = Receiver(telegram, self._inbox, self._metrics, self._office)
         if settings.telegram_webhook_url:
             from bot.channels.telegram_webhook import Webhook, secret_of
 
             secret = secret_of(settings.token, settings.webhook_secret)
-            self._webhook = Webhook(telegram, self._inbox, self._metrics, settings.telegram_webhook_url, secret)
+            self._webhook = Webhook(
+                telegram, receiver, self._metrics, settings.telegram_webhook_url, secret, self._store.note
+            )
         else:
             from bot.channels.telegram_polling import Polling
 
-            self._polling = Polling(telegram, self._inbox, self._metrics, self._start_the_rest)
+            self._polling = Polling(telegram, self._inbox, receiver, self._metrics, self._start_the_rest)
 
     def _make_page(self) -> "WebChannel":
         from bot.channels.web import Front, WebChannel

@@ -4,20 +4,18 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from bot.assistant import Assistant
-from bot.conversation import Conversation, Escalated, Message, Outcome, Reply
+from bot.conversation import Alarm, Conversation, Escalated, Message, Outcome, Reply
 from bot.errors import BotError
 from bot.logs import describe, log
 from bot.metrics import Metrics
 from bot.safety import Level, Screening
-from bot.store import ChatKey, Handled, Incoming, Priority
+from bot.store import ChatKey, Handled, Incoming
 
-MAX_TRIES: Final = 5
 MAX_PER_MINUTE: Final = 30
 MAX_CHATS: Final = 4_000
 PIECE_SECONDS: Final = 0.005
@@ -84,7 +82,6 @@ class Turns:
         self._staff = staff
         self._metrics = metrics
         self._speed = Speed()
-        self._thinking = ThreadPoolExecutor(1, thread_name_prefix="thinking")
         self._yielded_at = time.monotonic()
 
     async def take(self, incoming: Incoming, conversation: Conversation) -> Handled:
@@ -101,11 +98,7 @@ class Turns:
         await self._breathe()
         began = time.perf_counter()
         try:
-            if assistant.is_slow and incoming.priority != Priority.EMERGENCY:
-                loop = asyncio.get_running_loop()
-                turn = await loop.run_in_executor(self._thinking, assistant.reply, message, conversation, screening)
-            else:
-                turn = assistant.reply(message, conversation, screening)
+            turn = assistant.reply(message, conversation, screening)
         except Exception as error:
             card = self._card(assistant, incoming, message, conversation)
             if card is None:
@@ -162,8 +155,27 @@ class Turns:
         heard = conversation.hearing(screening.heard, incoming.message.now)
         return Handled(incoming=incoming, conversation=heard, reply=reply, content_version=assistant.version)
 
-    def give_up(self, incoming: Incoming, conversation: Conversation) -> Handled:
-        """For a message that broke every try: the fallback, with the clinic's phone."""
+    async def give_up(self, incoming: Incoming, conversation: Conversation) -> Handled:
+        """For a message that is set aside: the card that its screening at intake asked for, else the fallback, with the
+        clinic's phone. It is not screened again: that may be what broke."""
         assistant = self._current()
+        if not incoming.message.chat:  # of what can't be read nobody may know whose it was
+            return Handled(incoming=incoming, conversation=conversation, reply=None, content_version=assistant.version)
+        if incoming.fault:  # never tried yet, and what is left of it may well be understood
+            try:
+                return await self.take(incoming, conversation)
+            except Exception as error:
+                log().error("what is left of a message could not be answered", error=describe(error))
+        screening = incoming.verdict.screening if incoming.verdict else None
+        top, card = (screening.top, assistant.card(screening)) if screening else (None, None)
+        if screening and top and card:
+            self._metrics.outcomes["escalation", "", top.level.value] += 1
+            return Handled(
+                incoming=incoming,
+                conversation=replace(conversation, alarm=Alarm(top.rule, top.level, incoming.message.now)),
+                reply=card,
+                records=(Escalated(top.rule, top.level, assistant.version),),
+                content_version=assistant.version,
+            )
         reply = assistant.fallback(replace(incoming.message, now=datetime.now(UTC)))
         return Handled(incoming=incoming, conversation=conversation, reply=reply, content_version=assistant.version)

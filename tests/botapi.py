@@ -151,6 +151,9 @@ class BotApi:
     faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     blocked: set[int] = field(default_factory=set)
     missing: set[int] = field(default_factory=set)
+    muted: set[int] = field(default_factory=set)  # groups where members may not write
+    status: dict[int, str] = field(default_factory=dict)  # the bot's in a group; else a member
+    admins: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     migrated: dict[int, int] = field(default_factory=dict)
     profile: dict[str, Any] = field(
         default_factory=lambda: {"commands": [], "description": "", "short": "", "menu": {"type": "default"}}
@@ -388,6 +391,8 @@ class BotApi:
 
     def _on_sendmessage(self, form: dict[str, Any]) -> Any:
         chat = self._chat(form)
+        if chat in self.muted and self.status.get(chat) != "administrator":
+            raise Refusal(400, "Bad Request: not enough rights to send text messages to the chat")
         if self.plain_only and set(form) - {"chat_id", "text"}:
             raise Refusal(400, "Bad Request: can't parse entities: test")
         check_text(str(form.get("text", "")), form.get("parse_mode"))
@@ -397,6 +402,18 @@ class BotApi:
         self.sent.append(Sent(chat, str(form["text"]), time.time(), self.next_message, form))
         self._answered.set()
         return self.message(chat, str(form["text"])) | {"message_id": self.sent[-1].message_id}
+
+    def _on_getchat(self, form: dict[str, Any]) -> Any:
+        chat = self._chat(form)
+        kind = "private" if chat > 0 else "supergroup" if chat < -(10**12) else "group"
+        return {"id": chat, "type": kind, "permissions": {"can_send_messages": chat not in self.muted}}
+
+    def _on_getchatmember(self, form: dict[str, Any]) -> Any:
+        status = self.status.get(self._chat(form), "member")
+        return {"status": status, "user": {"id": int(form["user_id"]), "is_bot": True, "first_name": "Bot"}}
+
+    def _on_getchatadministrators(self, form: dict[str, Any]) -> Any:
+        return self.admins.get(self._chat(form), [])
 
     def _on_sendphoto(self, form: dict[str, Any]) -> Any:
         chat, picture, caption = self._chat(form), form.pop("photo", b""), str(form.get("caption", ""))

@@ -52,10 +52,16 @@ def test_what_is_heard_by_listening_brings_the_card_also_after_an_earlier_screen
         assert (turn.outcome, turn.entry) == (Outcome.ESCALATION, "")
 
 
-def test_buttons_and_commands_are_not_listened_to(content):
+def test_what_follows_a_command_is_listened_to_and_a_buttons_words_are_not(content):
     assistant = Assistant(content, CloseScreener(), FakeMatcher())
-    for message in (tap("t:relief", "slipper"), command("topics", "slipper")):
-        assert assistant.reply(message, Conversation()).outcome is not Outcome.ESCALATION
+    assert assistant.reply(command("topics", "slipper"), Conversation()).outcome is Outcome.ESCALATION
+    assert assistant.reply(tap("t:relief", "slipper"), Conversation()).outcome is not Outcome.ESCALATION
+
+
+def test_a_sign_that_only_asks_is_asked_under_a_commands_answer_too(made):
+    turn = made({"numb": CHECK}).reply(command("help", "a bit numb"), Conversation())
+    assert turn.conversation.asked == CHECK[1]
+    assert turn.reply.level is Level.CHECK
 
 
 def test_the_line_of_ask_names_a_raised_level_before_a_question(made):

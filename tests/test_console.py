@@ -72,6 +72,18 @@ def test_commands_carry_what_follows_them():
     assert (heard[1].kind, heard[1].action, heard[1].text) == (Kind.COMMAND, "help", "my legs are numb")
 
 
+@pytest.mark.parametrize("typed", ["/forget!", " /Forget ", "/FORGET."])
+def test_a_command_may_end_like_a_sentence(typed):
+    _, heard = said(typed)
+    assert (heard[1].kind, heard[1].action, heard[1].text) == (Kind.COMMAND, "forget", "")
+
+
+@pytest.mark.parametrize("typed", ["/cant feel my legs", "/ does ice help", "/help-me", "/weather"])
+def test_a_slash_before_anything_else_is_a_slip_of_the_thumb(typed):
+    _, heard = said(typed)
+    assert (heard[1].kind, heard[1].text) == (Kind.TEXT, typed)
+
+
 @pytest.mark.parametrize("farewell", ["/quit", "/EXIT "])
 def test_it_ends_on_request(farewell):
     _, heard = said(farewell, "ice")

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from botapi import BotApi
-from serving import Running, serving
+import pytest
+from botapi import BotApi, Refusal
+from serving import Running, serving, settings_for
 
 from bot.channels.telegram_webhook import HEADER, PATH, secret_of
+from bot.doctor import report
 from bot.errors import StoreError
 from bot.web import bind
 
@@ -127,6 +129,55 @@ async def test_setting_the_webhook_outlives_an_outage(tmp_path: Path) -> None:
             await is_set(api)
             api.write(7, "hello")
             await api.wait_for(1)
+
+
+@pytest.mark.parametrize("captions", [("", "", "is this a bruise?", ""), ("is this a bruise?", "", ""), ("", "", "")])
+async def test_an_album_that_comes_picture_by_picture_gets_one_reply(tmp_path: Path, captions: tuple[str, ...]) -> None:
+    async with BotApi() as api, hooked(tmp_path, api) as running, asyncio.timeout(30):
+        await is_set(api)
+        photo = {"photo": [{"file_id": "a"}], "media_group_id": "7"}
+        for caption in captions:
+            api.push({"message": api.message(14, **photo, **({"caption": caption} if caption else {}))})
+        while api.deliveries < len(captions) or len(running.service._inbox) + len(running.service._outbox):
+            await asyncio.sleep(0.01)
+        assert [sent.text for sent in api.of(14)] == [f"1: {''.join(captions) or 'photo'}"]
+
+
+def refuse_webhook(api: BotApi, description: str) -> None:
+    def refuse(_: Any) -> None:
+        raise Refusal(400, f"Bad Request: {description}")
+
+    api._on_setwebhook = refuse  # type: ignore[method-assign]
+
+
+async def test_why_telegram_refuses_the_webhook_is_told_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("bot.channels.telegram_webhook.CHECK_SECONDS", 0.05)
+    async with BotApi() as api, asyncio.timeout(60):
+        refuse_webhook(api, "bad webhook: IP address 10.0.0.1 is reserved")
+        async with hooked(tmp_path, api) as running:
+            while "reserved" not in str(running.service._readiness()["problems"]):
+                await asyncio.sleep(0.01)
+            assert not running.service._readiness()["ready"]
+            url = {"telegram_webhook_url": f"http://127.0.0.1:{running.port}"}
+            assert "reserved" in await doctored(tmp_path, api, **url)
+            del api._on_setwebhook  # the address resolves by now
+            while not running.service._readiness()["ready"]:
+                await asyncio.sleep(0.01)
+            assert "the webhook is set" in await doctored(tmp_path, api, **url)
+            api.webhook = None
+            refuse_webhook(api, "bad webhook: certificate has expired")
+            while "expired" not in str(running.service._readiness()["problems"]):
+                await asyncio.sleep(0.01)
+    logged = capsys.readouterr().out
+    assert logged.count("reserved") == 1  # not at every try
+    assert "expired" in logged
+
+
+async def doctored(folder: Path, api: BotApi, **more: Any) -> str:
+    chosen = settings_for(folder, telegram_bot_token=api.token, telegram_api_base_url=api.url, **more)
+    return "\n".join(map(str, await asyncio.to_thread(report, chosen)))
 
 
 async def test_waiting_messages_come_when_the_bot_moves_from_polling(tmp_path: Path) -> None:

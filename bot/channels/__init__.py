@@ -6,7 +6,8 @@ In: make a ``Message`` (``channel`` is the channel's name, ``update_id`` what ma
 
 It returns when the message is on disk, ``(True,)`` for a new message and ``(False,)`` for one that was known already
 (same channel and update id: it gets no second reply). Only after that may the channel tell its client that the message
-arrived. It raises
+arrived. A message that can't be stored as it is, or comes with a fault (``faults``: by update id, why the channel could
+not read it), is set aside and stops no other. It raises
 
 - ``inbox.Full``: more than 2,000 messages wait. Say "try again" (503 with Retry-After: 1).
 - ``StoreError``: it could not be stored. If the message raises an alarm, its card was handed to ``send`` *before* the
@@ -19,7 +20,7 @@ answered, so a page can keep ``dict[update_id, Future[Reply]]``. Results (bot.ou
 - ``Sent(message_id)``: it arrived.
 - ``Wait(seconds)``: a flood limit; not counted as a try.
 - ``Again(why)``: nobody knows; the outbox tries again after 0.25 to 4 seconds, for ever.
-- ``Refused(why)``: never will (blocked, chat deleted, page closed); the row is done.
+- ``Refused(why)``: never will (blocked, chat deleted, page closed); the row is done, but in the staff's chat kept.
 - ``Moved(chat)``: the chat has a new id; sent again there.
 
 ``send`` never raises for what the other side does. A bug in it counts as ``Refused`` after five tries.

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Final, Protocol, TextIO
 
 from bot.channels.taps import utterance
+from bot.channels.typed import read_typed
 from bot.conversation import Block, BlockKind, Button, Conversation, Kind, Message, Reply, Turn
 from bot.safety import Level
 
@@ -50,12 +51,11 @@ class Console:
             button = self._buttons[number - 1]
             text = utterance(button.action, button.label, self._question)
             turn = self._turn(Kind.BUTTON, text=text, action=button.action, now=now)
-        elif typed.startswith("/") and typed[1:2].isalpha():
-            command, _, rest = typed[1:].partition(" ")
-            turn = self._turn(Kind.COMMAND, text=rest.strip(), action=command.lower(), now=now)
         else:
-            self._question = typed
-            turn = self._turn(Kind.TEXT, text=typed, now=now)
+            kind, action, text = read_typed(typed)
+            if kind is Kind.TEXT:
+                self._question = text
+            turn = self._turn(kind, text=text, action=action, now=now)
         self._show(turn)
 
     def _turn(self, kind: Kind, *, text: str = "", action: str = "", now: datetime | None = None) -> Turn:

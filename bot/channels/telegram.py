@@ -44,12 +44,17 @@ UNSAFE: Final = re.compile(rb"[^A-Za-z0-9_.~ -]")
 
 
 class TelegramTrouble(BotError):
-    """A call failed. ``kind``: unauthorized, conflict, webhook, flood, refused, time-out, network."""
+    """A call failed. ``kind``: unauthorized, conflict, webhook, flood, refused, time-out, network.
 
-    def __init__(self, kind: str, pause: float = 0.0) -> None:
+    ``reason`` is what Telegram said of a refusal, ``moved_to`` the new id of a group that has one.
+    """
+
+    def __init__(self, kind: str, pause: float = 0.0, reason: str = "", moved_to: str = "") -> None:
         super().__init__(f"Telegram: {kind}")
         self.kind = kind
         self.pause = pause
+        self.reason = reason
+        self.moved_to = moved_to
 
 
 class AioRequest(BaseRequest):
@@ -143,8 +148,10 @@ def _trouble(error: Exception) -> TelegramTrouble:
             return TelegramTrouble("unauthorized")
         case TimedOut():
             return TelegramTrouble("time-out")
-        case BadRequest() | Forbidden() | ChatMigrated():
-            return TelegramTrouble("refused")
+        case ChatMigrated():
+            return TelegramTrouble("refused", reason=error.message, moved_to=str(error.new_chat_id))
+        case BadRequest() | Forbidden():
+            return TelegramTrouble("refused", reason=error.message)
         case _:
             return TelegramTrouble("network")
 
@@ -228,9 +235,10 @@ class Telegram:
         except ChatMigrated as error:
             return Moved(str(error.new_chat_id))
         except Forbidden:
-            return Refused("blocked or removed by the patient")
+            return Refused("blocked or removed by the patient", is_of_chat=True)
         except BadRequest as error:
-            return Refused("the chat is gone" if _is_lost(error) else "refused even as bare text")
+            is_lost = _is_lost(error)
+            return Refused("the chat is gone" if is_lost else "refused even as bare text", is_of_chat=is_lost)
         except TelegramError as error:
             return Again(_trouble(error).kind)
 
@@ -314,6 +322,8 @@ def _is_lost(error: BadRequest) -> bool:
             "peer_id_invalid",
             "group chat was deactivated",
             "have no rights",
+            "not enough rights",
+            "chat_write_forbidden",
         )
     )
 

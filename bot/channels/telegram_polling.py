@@ -3,11 +3,10 @@
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from bot.channels.telegram import Telegram, TelegramTrouble
-from bot.channels.telegram_updates import Received, read_update
+from bot.channels.telegram_receiver import Receiver
 from bot.errors import StoreError
 from bot.inbox import Full, Inbox
 from bot.logs import describe, log
@@ -23,31 +22,19 @@ CURES: Final = {
 }
 
 
-def read_all(updates: list[Any], telegram: Telegram, metrics: Metrics) -> list[Received]:
-    """What can be read of a batch; what can't is counted and dropped, or it would come back for ever."""
-    received = []
-    for update in updates:
-        try:
-            one = read_update(update, telegram.name, telegram.username, datetime.now(UTC))
-        except Exception as error:
-            metrics.api_errors["unreadable update"] += 1
-            log().warning("an update can't be read", error=describe(error))
-            continue
-        if one:
-            received.append(one)
-    return received
-
-
 class Polling:
-    def __init__(self, telegram: Telegram, inbox: Inbox, metrics: Metrics, on_poll: Callable[[], None]) -> None:
+    def __init__(
+        self, telegram: Telegram, inbox: Inbox, receiver: Receiver, metrics: Metrics, on_poll: Callable[[], None]
+    ) -> None:
         """``on_poll`` is called once, when the first poll goes out."""
         self._telegram = telegram
         self._inbox = inbox
+        self._receiver = receiver
         self._metrics = metrics
         self._on_poll = on_poll
         self._failures = 0
         self._last_kind = ""
-        self.last_success = 0.0  # seconds since 1970
+        self.last_success = 0.0  # when all that a poll brought was stored, seconds since 1970
 
     async def run(self) -> None:
         """Polls until it is cancelled. No error ends it."""
@@ -62,9 +49,12 @@ class Polling:
                     is_first = False
                     asyncio.get_running_loop().call_later(0.05, self._on_poll)
                 updates = await self._telegram.get_updates(offset)
+                await self._receiver.receive(updates)
                 self._worked()
-                await self._store(updates)
-                offset = _next_offset(updates, offset)
+                moved = _next_offset(updates, offset)
+                if updates and moved == offset:
+                    await self._pause()  # nothing to go on from: the same would come at once
+                offset = moved
             except TelegramTrouble as trouble:
                 await self._failed(trouble)
             except (StoreError, Full) as error:
@@ -72,13 +62,9 @@ class Polling:
             except asyncio.CancelledError:
                 raise
             except Exception as error:
+                self._metrics.api_errors["bug"] += 1
                 log().error("polling failed by a bug", error=describe(error))
                 await self._pause()
-
-    async def _store(self, updates: list[Any]) -> None:
-        received = read_all(updates, self._telegram, self._metrics)
-        origins = {one.message.update_id: one.origin for one in received if one.origin}
-        await self._inbox.accept([one.message for one in received], origins)
 
     def _worked(self) -> None:
         if self._failures:

@@ -1,10 +1,12 @@
 """Telegram's deliveries: 200 only when the update is stored, so that Telegram repeats what was not."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import json
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -13,10 +15,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.channels.telegram import Telegram, TelegramTrouble
-from bot.channels.telegram_polling import CURES, PAUSES, read_all
+from bot.channels.telegram_polling import CURES, PAUSES
+from bot.channels.telegram_receiver import Receiver
 from bot.channels.telegram_updates import ALLOWED_UPDATES
 from bot.errors import StoreError
-from bot.inbox import Full, Inbox
+from bot.inbox import Full
 from bot.logs import log
 from bot.metrics import Metrics
 
@@ -24,6 +27,8 @@ PATH: Final = "/telegram/updates"
 HEADER: Final = "X-Telegram-Bot-Api-Secret-Token"
 MAX_BYTES: Final = 1_000_000
 CHECK_SECONDS: Final = 60.0
+ALBUM_SECONDS: Final = 0.5
+REFUSED: Final = "webhook refused"  # a note in the store
 
 
 def secret_of(token: str, chosen: str) -> str:
@@ -32,14 +37,25 @@ def secret_of(token: str, chosen: str) -> str:
 
 
 class Webhook:
-    def __init__(self, telegram: Telegram, inbox: Inbox, metrics: Metrics, url: str, secret: str) -> None:
+    def __init__(
+        self,
+        telegram: Telegram,
+        receiver: Receiver,
+        metrics: Metrics,
+        url: str,
+        secret: str,
+        note: Callable[[str, str], Awaitable[None]],
+    ) -> None:
+        """``note`` keeps a small fact for `doctor`."""
         self._telegram = telegram
-        self._inbox = inbox
+        self._receiver = receiver
+        self._note = note
         self._metrics = metrics
         self._url = url.rstrip("/") + PATH
         self._secret = secret.encode()
         self.last_success = 0.0
         self.is_set = False
+        self.trouble = ""  # why Telegram refuses the webhook
 
     @property
     def route(self) -> Route:
@@ -55,33 +71,42 @@ class Webhook:
             return PlainTextResponse("too large", 413)
         try:
             update: Any = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return PlainTextResponse("not JSON", 400)
-        self.last_success = time.time()
-        received = read_all([update], self._telegram, self._metrics)
         try:
-            await self._inbox.accept(
-                [one.message for one in received], {one.message.update_id: one.origin for one in received}
-            )
+            await self._receiver.receive([update], ALBUM_SECONDS)
         except (Full, StoreError):
             return PlainTextResponse("try again", 503, headers={"Retry-After": "1"})
+        self.last_success = time.time()
         return Response(status_code=200)
 
     async def keep_set(self) -> None:
         """Sets the webhook at every start, then looks every minute whether it still stands. No error ends it."""
-        failures = 0
+        failures, told = 0, ""
         while True:
             try:
                 if not self.is_set or await self._has_drifted():
+                    self.is_set = False
                     await self._set()
-                failures = 0
+                failures, told = 0, ""
                 await asyncio.sleep(CHECK_SECONDS)
             except TelegramTrouble as trouble:
                 self._metrics.api_errors[trouble.kind] += 1
-                if not failures:
-                    log().warning("the webhook can't be set; trying again", why=CURES.get(trouble.kind, trouble.kind))
-                await asyncio.sleep(trouble.pause or PAUSES[min(failures, len(PAUSES) - 1)])
+                why = CURES.get(trouble.kind, trouble.reason or trouble.kind)
+                if why != told:
+                    log().warning("the webhook can't be set; trying again", why=why)
+                    told = why
+                pause = trouble.pause or PAUSES[min(failures, len(PAUSES) - 1)]
+                if trouble.kind == "refused" and not self.is_set:
+                    await self._tell(f"Telegram refuses the webhook: {trouble.reason}")
+                    pause = CHECK_SECONDS  # only another setting can help
+                await asyncio.sleep(pause)
                 failures += 1
+
+    async def _tell(self, trouble: str) -> None:
+        self.trouble = trouble
+        with contextlib.suppress(StoreError):
+            await self._note(REFUSED, trouble)
 
     async def _set(self) -> None:
         parameters = {
@@ -92,6 +117,7 @@ class Webhook:
         }
         await self._telegram.call("set_Webhook", parameters)
         self.is_set = True
+        await self._tell("")
         self.last_success = self.last_success or time.time()
         log().info("the webhook is set")
 

@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Final
 
 from bot.asking import ask
@@ -12,6 +13,7 @@ from bot.conversation import Kind, Message, Reply
 from bot.errors import BotError, StoreError
 from bot.logs import log
 from bot.staff import edits, wording
+from bot.staff.chat import StaffChat
 from bot.staff.editing import Edit
 from bot.staff.facts import CONTACT, HOURS, Facts
 from bot.staff.learning import KIND as MISSED
@@ -28,6 +30,9 @@ from bot.store.values import Outgoing
 TEXT_WAITS: Final = 3600.0
 LEARN_SECONDS: Final = 15.0
 SHOWN: Final = 10
+COMMANDS: Final = frozenset(
+    "edit entry hours closed phone off on pause resume history show undo missed reload report help start".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +58,13 @@ class Desk:
         put: Callable[[list[Outgoing]], None],
         report: Callable[[], Awaitable[tuple[str, Mapping[str, str]]]],
     ) -> None:
-        self._channel = channel
-        self._chat = chat
+        self.chat = StaffChat(channel, chat, people, notes)
         self._people = people
         self._store = store
         self._reloader = reloader
         self._put = put
         self._report = report
+        self._turned_away: dict[str, float] = {}  # when, by user
         self._learning = Learning(store, reloader.current)
         self.proposals = Proposals(store, reloader, self.post)
         self._switches = Switches(notes, reloader)
@@ -67,15 +72,21 @@ class Desk:
         self._questions = Questions(store, reloader, self._learning, self.proposals, self._facts)
 
     def is_for(self, message: Message) -> bool:
-        return message.channel == self._channel and message.chat == self._chat
+        return message.channel == self.chat.channel and message.chat == self.chat.id
 
     async def post(
-        self, reply: Reply, replaced: str = "", answers: str = "", origin: Mapping[str, str] | None = None
+        self,
+        reply: Reply,
+        replaced: str = "",
+        answers: str = "",
+        origin: Mapping[str, str] | None = None,
+        chat: str = "",
     ) -> None:
-        """Sends something to the staff chat; what can't be stored is logged as not sent."""
+        """Sends something to the staff chat, or another; what can't be stored is logged as not sent."""
+        channel, chat = self.chat.channel, chat or self.chat.id
         where = {"message_id": replaced, "answers": answers}
         try:
-            self._put([await self._store.post(self._channel, self._chat, reply, origin=origin, **where)])
+            self._put([await self._store.post(channel, chat, reply, origin=origin, **where)])
         except StoreError as error:
             log().error("staff could not be told", why=str(error))
 
@@ -91,7 +102,7 @@ class Desk:
         """Shows staff what nobody could answer, as it comes in."""
         while True:
             with contextlib.suppress(StoreError):
-                for reply in await self._learning.news():
+                for reply in () if self.chat.trouble else await self._learning.news():
                     await self.post(reply)
             await asyncio.sleep(LEARN_SECONDS)
 
@@ -113,9 +124,9 @@ class Desk:
         """What a member of the staff wrote or tapped. Raises StoreError."""
         person = self._people.get(message.user)
         if person is None:
-            return Said(toast=wording.NOT_STAFF.format(user=message.user)) if message.kind is Kind.BUTTON else Said(
-                wording.said(wording.NOT_STAFF.format(user=message.user or "you"))
-            )  # fmt: skip
+            return self._turn_away(message)
+        if not self.is_for(message):
+            return Said(wording.said(wording.ELSEWHERE.format(id=message.chat)))
         await self._reloader.expect()
         try:
             if message.kind is Kind.BUTTON:
@@ -127,6 +138,19 @@ class Desk:
             raise
         except BotError as error:
             return Said(wording.said(str(error)), toast=str(error)[:190])
+
+    def _turn_away(self, message: Message) -> Said:
+        """Whoever writes is told why nothing comes of it; for talk among people once an hour is enough."""
+        if message.kind is Kind.BUTTON:
+            return Said(toast=wording.NOT_STAFF.format(user=message.user))
+        now = time.monotonic()
+        if message.kind is not Kind.COMMAND and now - self._turned_away.get(message.user, -TEXT_WAITS) < TEXT_WAITS:
+            return Said()
+        self._turned_away[message.user] = now
+        if message.user.startswith("-"):
+            self.chat.notice_anonymous()
+            return Said(wording.said(wording.ANONYMOUS))
+        return Said(wording.said(wording.NOT_STAFF.format(user=message.user or "you")))
 
     async def _command(self, person: Person, message: Message) -> Said:
         rest = message.text.strip()
@@ -161,6 +185,14 @@ class Desk:
         return Said(wording.said(wording.HELP))
 
     async def _text(self, person: Person, message: Message) -> Said:
+        if message.kind is Kind.UNREADABLE:
+            return Said(wording.said(wording.ONLY_TEXT))
+        if message.text.startswith("/"):  # no command of ours, or a slip in one
+            typed = message.text[1:].partition(" ")[0].lower()
+            if near := get_close_matches(typed, COMMANDS, 1, 0.75):
+                return Said(wording.said(wording.NEAR.format(typed=typed, near=near[0])))
+            if message.chat.startswith("-"):
+                return Said()
         step = await self._store.awaited(message, time.time() - TEXT_WAITS)
         if step is None:
             return await self._as_a_patient(message)

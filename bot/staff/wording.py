@@ -18,7 +18,8 @@ MOST_LINES = 30
 LABEL = 40
 
 HELP = """\
-Write a question as a patient would, and I show what they get.
+Write a question as a patient would, and I show what they get. In a group where I am no admin, answer a message of \
+mine, or begin with my name.
 
 - /edit ice: see an answer, change it
 - /hours, /closed today, /phone: the clinic's facts
@@ -29,6 +30,23 @@ Write a question as a patient would, and I show what they get.
 - /reload: look at the files again
 - /report: the last seven days"""
 NOT_STAFF = "You are not in the list of staff (STAFF_USER_IDS). Ask the operator to add {user}."
+ANONYMOUS = """\
+You write as a group or a channel (an anonymous admin does), so I can't know who you are, and did nothing. Switch \
+“Remain anonymous” off in your rights as an admin, and write again."""
+ANONYMOUS_SEEN = (
+    "In the staff's chat somebody writes as a group or a channel (an anonymous admin): that is not taken. "
+    "Switch “Remain anonymous” off in the admin's rights."
+)
+ELSEWHERE = "This is not the staff's chat, so I did nothing. To make it that, the operator sets STAFF_CHAT_ID={id}."
+MOVED = "Telegram gave the staff's group a new id. The bot follows; the operator sets STAFF_CHAT_ID={id}."
+REFUSED = (
+    "Telegram refuses what the bot posts in the staff's chat, STAFF_CHAT_ID {id}: the id is wrong, the bot is no member, "
+    "or it may not write. Add it to the group, let it write, and set STAFF_CHAT_ID to the group's id."
+)
+SHUT = "I can't write in the staff's chat, so nobody sees there what patients ask and what goes wrong. What I would post waits."
+SET_ASIDE = "{count} message(s) of patients could not be handled and were set aside. The operator sees more: python -m bot stuck"
+ONLY_TEXT = "I can only read text."
+NEAR = "There is no /{typed}. Did you mean /{near}?"
 WAITING = "Checking, a few seconds …"
 NEEDS_REVIEWER = "A reviewer must tap this: it changes medical text."
 ERASED = "That question was erased meanwhile."

@@ -25,10 +25,11 @@ from bot.store.records import MissedUtterance, SetAside
 from bot.store.schema import bring_up_to_date
 from bot.store.staff import Counts, StaffStore, read_counts
 from bot.store.tables import notes
-from bot.store.values import ChatKey, Handled, Incoming, Origin, Outgoing, Priority, Verdict
+from bot.store.values import MAX_TRIES, ChatKey, Handled, Incoming, Origin, Outgoing, Priority, Verdict
 from bot.store.writer import Writer, explain, open_engine
 
 __all__ = [
+    "MAX_TRIES",
     "Arrival",
     "ChatKey",
     "Handled",
@@ -66,8 +67,14 @@ class Store:
         return self._writer.trouble
 
     async def accept(self, arrivals: Sequence[Arrival]) -> list[Incoming | None]:
-        """Stores new messages, on disk when it returns; None for those known already."""
-        return await self._writer.write(lambda c: queues.accept(c, arrivals, time.time()), is_durable=True)
+        """Stores new messages, on disk when it returns; None for those known already.
+
+        One that can't be stored stops only itself (``Incoming.fault``).
+        """
+        try:
+            return await self._writer.write(lambda c: queues.accept(c, arrivals, time.time()), is_durable=True)
+        except Exception:  # the database's fault, or that of one message: found out by trying each
+            return await self._writer.write(lambda c: queues.accept_each(c, arrivals, time.time()), is_durable=True)
 
     async def conversations(self, chats: Iterable[ChatKey]) -> dict[ChatKey, Conversation]:
         wanted = list(chats)
@@ -87,7 +94,7 @@ class Store:
         await self._writer.write(lambda c: queues.count_attempts(c, ids, error))
 
     async def set_aside(self, handled: Handled, error: str) -> list[Outgoing]:
-        return await self._writer.write(lambda c: queues.set_aside(c, handled, error, time.time()))
+        return await self._writer.write(lambda c: queues.set_aside(c, handled, error, time.time(), self._pseudonyms))
 
     async def load_inbox(self) -> list[Incoming]:
         return await self._writer.write(queues.load_inbox)
@@ -254,7 +261,7 @@ def counted(path: Path, since: datetime, until: datetime) -> Counts:
 
 
 def stuck(database_url: str) -> list[SetAside]:
-    """Messages set aside after five tries, for `python -m bot stuck`. Raises StoreError."""
+    """Messages set aside, for `python -m bot stuck`. Raises StoreError."""
     with _opened(database_url) as connection:
         return records.list_set_aside(connection) if connection else []
 

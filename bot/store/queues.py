@@ -1,8 +1,10 @@
 """Statements of the path of a message: accept, finish, mark as sent. Each runs inside the writer's transaction."""
 
+import contextlib
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeVar
 
@@ -14,7 +16,7 @@ from bot.safety import Level
 from bot.store import records
 from bot.store.pseudonyms import Pseudonyms
 from bot.store.tables import CLINIC, State, conversations, inbox, outbox
-from bot.store.values import ChatKey, Handled, Incoming, Origin, Outgoing, Priority, Verdict
+from bot.store.values import MAX_TRIES, ChatKey, Handled, Incoming, Origin, Outgoing, Priority, Verdict
 
 Stored = TypeVar("Stored")
 
@@ -86,6 +88,34 @@ class Arrival:
     origin: Origin
     level: Level | None
     verdict: Verdict | None = None
+    fault: str = ""
+
+    def cleaned(self, fault: str) -> "Arrival":
+        """As far as any database takes it: no lone surrogates, no NUL."""
+        texts: dict[str, Any] = {name: _cleaned(text) for name, text in self.message.texts().items()}
+        message = replace(self.message, **texts)
+        origin = {_cleaned(name): _cleaned(text) for name, text in self.origin.items()}
+        return replace(self, message=message, origin=origin, fault=fault)
+
+
+def _cleaned(text: str) -> str:
+    """A space for each, as bot.text.clean does; a question mark would make a question of a sign."""
+    return re.sub("[\ud800-\udfff\0]", " ", text)
+
+
+def accept_each(connection: Connection, arrivals: Sequence[Arrival], now: float) -> list[Incoming | None]:
+    """Like ``accept``, but what can't be stored as it is, is stored cleaned and with its fault: it stops only itself.
+
+    Where even that fails it is the database's fault, and the error goes up.
+    """
+    stored: list[Incoming | None] = []
+    for arrival in arrivals:
+        try:
+            with connection.begin_nested():
+                stored += accept(connection, [arrival], now)
+        except Exception as error:
+            stored += accept(connection, [arrival.cleaned(type(error).__name__)], now)
+    return stored
 
 
 def accept(connection: Connection, arrivals: Sequence[Arrival], now: float) -> list[Incoming | None]:
@@ -102,6 +132,8 @@ def accept(connection: Connection, arrivals: Sequence[Arrival], now: float) -> l
                 "origin": _json(dict(arrival.origin)),
                 "level": arrival.level.value if arrival.level else None,
                 "priority": int(Priority.of(arrival.level)),
+                "attempts": MAX_TRIES if arrival.fault else 0,
+                "error": arrival.fault or None,
                 "received_at": now,
             }
             for arrival in arrivals
@@ -117,6 +149,8 @@ def accept(connection: Connection, arrivals: Sequence[Arrival], now: float) -> l
                 message=arrival.message,
                 origin=arrival.origin,
                 priority=Priority.of(arrival.level),
+                attempts=MAX_TRIES if arrival.fault else 0,
+                fault=arrival.fault,
                 verdict=arrival.verdict,
             )
             if row_id is not None
@@ -129,8 +163,9 @@ def load_conversations(connection: Connection, chats: Iterable[ChatKey]) -> dict
     """The remembered conversations of ``chats``; a chat nobody remembers is left out."""
     found: dict[ChatKey, Conversation] = {}
     for channel, ids in _by_channel(chats).items():
-        rows = connection.execute(_CONVERSATIONS, {"at": channel, "ids": ids})
-        found |= {(channel, chat): Conversation.from_json(json.loads(state)) for chat, state in rows}
+        for chat, state in connection.execute(_CONVERSATIONS, {"at": channel, "ids": ids}):
+            with contextlib.suppress(Exception):  # unreadable is forgotten: it must not stop the chat, or others
+                found[channel, chat] = Conversation.from_json(json.loads(state))
     return found
 
 
@@ -311,14 +346,19 @@ def count_attempts(connection: Connection, ids: Sequence[int], error: str = "") 
     )
 
 
-def set_aside(connection: Connection, handled: Handled, error: str, now: float) -> list[Outgoing]:
+def set_aside(
+    connection: Connection, handled: Handled, error: str, now: float, pseudonyms: Pseudonyms
+) -> list[Outgoing]:
     """Takes a poison message out of the way; the patient gets ``handled.reply``. The text stays for a second try."""
     connection.execute(
         update(inbox)
         .where(inbox.c.id == handled.incoming.id)
         .values(state=int(State.SET_ASIDE), attempts=inbox.c.attempts + 1, error=error[:200], done_at=now)
     )
-    return _enqueue(connection, [handled], now)
+    _remember(connection, [handled], now)
+    outgoing = _enqueue(connection, [handled], now)
+    records.write(connection, handled, outgoing[0].id if outgoing else None, now, pseudonyms)
+    return outgoing
 
 
 def count_waiting(connection: Connection) -> dict[str, tuple[int, float | None]]:

@@ -8,6 +8,7 @@ from bot.conversation import Conversation, Message, Record, Reply
 from bot.safety import Heard, Level, Screening
 
 ChatKey = tuple[str, str]  # channel, chat
+MAX_TRIES = 5  # then a message is set aside
 Origin = Mapping[str, str]  # what a channel needs to answer a message; comes back unchanged in Outgoing.origin
 
 
@@ -36,7 +37,8 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """A stored message that waits to be answered. ``attempts``: tries that failed by the message's own fault."""
+    """A stored message that waits to be answered. ``attempts``: tries that failed by the message's own fault; with a
+    ``fault`` it could not even be read or stored as it came."""
 
     id: int
     message: Message
@@ -44,6 +46,7 @@ class Incoming:
     priority: Priority = Priority.NORMAL
     attempts: int = 0
     is_recovered: bool = False
+    fault: str = ""
     verdict: Verdict | None = None
 
     @property

@@ -13,6 +13,7 @@ from zlib import crc32
 from starlette.requests import ClientDisconnect, Request
 
 from bot.channels.taps import utterance
+from bot.channels.typed import read_typed
 from bot.channels.web.transcript import Asked, Transcript
 from bot.conversation import Kind, Message
 from bot.text import utf16_length
@@ -26,7 +27,6 @@ MAX_BODY = 90_000
 _MAX_AGE_SECONDS = 86_400
 _ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _SESSION = re.compile(r"[A-Za-z0-9_-]{32}")
-_COMMAND = re.compile(r"/([A-Za-z_]{1,32})(?=\s|$)\s*(.*)", re.DOTALL)
 
 Fields = Mapping[str, str]
 
@@ -132,8 +132,7 @@ def read_post(fields: Fields, chat: str, transcript: Transcript | None, now: dat
         kind, heard = Kind.COMMAND, ""
     else:
         shown = text.strip()
-        typed = _COMMAND.fullmatch(shown)
-        kind, action, heard = (Kind.COMMAND, typed[1].lower(), typed[2]) if typed else (Kind.TEXT, "", shown)
+        kind, action, heard = read_typed(shown)
     message = Message(
         channel="web",
         chat=chat,
