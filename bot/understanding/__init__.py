@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from bot.content import Content
 from bot.text import normalize
-from bot.understanding.encoder import Encoder, Floats, ModelError
+from bot.understanding.encoder import Encoder, Floats, ModelError, cure_files
 from bot.understanding.spelling import Speller
 from bot.vocabulary import stem
 
@@ -48,18 +48,29 @@ class Parsed:
 
 
 class Understanding:
-    """Parses messages. Immutable but for a cache of the last few hundred; threads may share it.
-
-    ``trouble`` says why the model is missing; empty while it hears.
-    """
+    """Parses messages. Immutable but for a cache of the last few hundred; threads may share it."""
 
     def __init__(self, known: Iterable[str], encoder: Encoder | None, trouble: str = "") -> None:
-        """``known``: words that the content uses. ``encoder`` is None where it could not be loaded."""
+        """``known``: words that the content uses. ``encoder`` is None where it could not be loaded; ``trouble`` says why."""
         self.encoder = encoder
-        self.trouble = trouble
-        self._speller = Speller(known, encoder.words if encoder else ())
+        self._trouble = trouble
+        self._known = frozenset(known)
+        self._speller = Speller(self._known, encoder.words if encoder else ())
         self._kept: OrderedDict[str, Parsed] = OrderedDict()
         self._lock = threading.Lock()
+
+    def without_model(self, error: Exception) -> "Understanding":
+        """The same without the model, some part of which raised ``error``."""
+        said = " ".join(str(error).split())
+        return Understanding(self._known, None, f"it does not fit ({type(error).__name__}: {said}). {cure_files()}")
+
+    @property
+    def trouble(self) -> str:
+        """Why the model does not hear, and the cure; empty while it does. After a failure it is asked again, so that one
+        bad moment passes."""
+        if self.encoder and self._trouble:
+            self._encode(["my back hurts"])
+        return self._trouble
 
     def parse(self, text: str) -> Parsed:
         """What ``text`` says."""
@@ -73,20 +84,27 @@ class Understanding:
         found |= zip(missing, self._parse_new(missing), strict=True)
         with self._lock:
             for text in missing[-MOST_KEPT:]:
-                self._kept[text] = found[text]
+                if self.encoder is None or found[text].vectors is not None:  # what failed is tried again
+                    self._kept[text] = found[text]
             while len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
         return [found[text] for text in texts]
 
     def _parse_new(self, texts: Sequence[str]) -> list[Parsed]:
         read = [self._read(text[:MOST_CHARACTERS]) for text in texts]
-        if self.encoder is None:
-            return [Parsed(text, *one) for text, one in zip(texts, read, strict=True)]
-        try:
-            vectors = self.encoder.encode([corrected for corrected, *_ in read])
-        except Exception:  # the runtime may refuse anything; the floor must read on, and the screening says it is degraded
-            return [Parsed(text, *one) for text, one in zip(texts, read, strict=True)]
+        vectors = self._encode([corrected for corrected, *_ in read])
         return [Parsed(text, *one, vector) for text, one, vector in zip(texts, read, vectors, strict=True)]
+
+    def _encode(self, texts: Sequence[str]) -> Sequence[Floats | None]:
+        if self.encoder is None:
+            return [None] * len(texts)
+        try:
+            vectors = self.encoder.encode(texts)
+        except Exception as error:  # whatever the runtime refuses: the floor must read on
+            self._trouble = f"it fails while it runs ({type(error).__name__}). Restart; look for free memory."
+            return [None] * len(texts)
+        self._trouble = ""
+        return vectors
 
     def _read(self, text: str) -> tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
         corrected, at = [], 0
@@ -127,7 +145,7 @@ def read_plainly(text: str) -> Parsed:
 
 @lru_cache(maxsize=1)
 def load_encoder() -> tuple[Encoder | None, str]:
-    """The encoder of the package, once a process, and what is wrong with it."""
+    """The encoder of the package, once a process, or why there is none and the cure."""
     try:
         return Encoder(), ""
     except ModelError as error:

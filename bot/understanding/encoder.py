@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,33 +11,56 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.errors import BotError
+
 Floats = NDArray[np.float32]
 
 FOLDER = Path(__file__).with_name("model")
 MANIFEST = "manifest.json"
+FILES = ("encoder.onnx", "heads.npz", "matching.npz", "taught.npz", "tokenizer.json", "vectors.npz")
+_CHECKOUT = Path(__file__).resolve().parents[2]
 MOST_PIECES = 256  # of one window, the special pieces included; the model was tuned on as many
 MOST_WINDOWS = 4  # 4,096 characters of English are about 1,000 pieces; of longer text the beginning and the end
 OVERLAP = 32  # pieces
-_AT_A_TIME = 16  # windows in one run: more gain nothing and cost memory
+_AT_A_TIME = 256  # pieces in one run, those that pad included: more gain nothing and cost memory
 
 
-class ModelError(Exception):
-    """The model can't be used; the message says why, and the cure is to install the package again."""
+class ModelError(BotError):
+    """The model can't be used; the message names the cause and the cure."""
 
 
 def read_manifest(folder: Path = FOLDER) -> dict[str, Any]:
     """The manifest of the model in ``folder``, with every file's hash checked. ModelError if one is missing or damaged."""
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
-        for name, wanted in manifest["sha256"].items():
-            found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-            if found != wanted:
-                raise ModelError(f"{name} is damaged (its hash is {found[:12]}, not {wanted[:12]})")
+        for name in FILES:
+            with (folder / name).open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found != (wanted := manifest["sha256"][name]):
+                raise ModelError(f"{name} is damaged (its hash is {found[:12]}, not {wanted[:12]}). {cure_files()}")
     except OSError as error:
-        raise ModelError(f"{Path(str(error.filename)).name} can't be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{MANIFEST} can't be read ({type(error).__name__})") from error
+        raise ModelError(
+            f"{Path(str(error.filename)).name} can't be read ({error.strerror}). {cure_files()}"
+        ) from error
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise ModelError(f"{MANIFEST} is damaged ({type(error).__name__}). {cure_files()}") from error
     return manifest
+
+
+def cure_files() -> str:
+    """How to get the model's files as they belong to this code."""
+    if (_CHECKOUT / ".git").exists():
+        folder = FOLDER.relative_to(_CHECKOUT)
+        return f"Put it back and restart: `git -C {shlex.quote(str(_CHECKOUT))} checkout -- {folder}`"
+    return "Install the bot again (in a container: build its image again) and restart."
+
+
+def _cure_libraries() -> str:
+    """Whether they are missing or damaged, pip is to fetch them anew."""
+    pins = _CHECKOUT / "requirements/run.txt"
+    what = f"--require-hashes -r {shlex.quote(str(pins))}" if pins.exists() else "onnxruntime tokenizers"
+    pip = f"{shlex.quote(sys.executable)} -m pip install --force-reinstall {what}"
+    return f"Install the libraries again and restart: `{pip}`"
 
 
 class Encoder:
@@ -61,11 +86,18 @@ class Encoder:
                 str(folder / "encoder.onnx"), options, providers=["CPUExecutionProvider"]
             )
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self._tokenizer.enable_truncation(MOST_PIECES, stride=OVERLAP)
+            self._tokenizer.no_padding()
+            self.words = frozenset(word for word in self._tokenizer.get_vocab() if word.isalpha() and word.isascii())
+            self.check()
         except Exception as error:  # whatever the libraries raise: the floor must go on answering
-            raise ModelError(f"the model can't be loaded ({type(error).__name__}: {error})") from error
-        self._tokenizer.enable_truncation(MOST_PIECES, stride=OVERLAP)
-        self._tokenizer.no_padding()
-        self.words = frozenset(word for word in self._tokenizer.get_vocab() if word.isalpha() and word.isascii())
+            said = " ".join(str(error).split())
+            raise ModelError(f"it can't be loaded ({type(error).__name__}: {said}). {_cure_libraries()}") from error
+
+    def check(self) -> None:
+        """Encodes a text; raises what the libraries raise, or ValueError if no vector comes out."""
+        if not 0.99 < np.linalg.norm(self.encode(["my back hurts"])[0]) < 1.01:
+            raise ValueError("no unit vector comes out")
 
     def encode(self, texts: Sequence[str]) -> list[Floats]:
         """One array (windows × width) of unit vectors for each text; a text of up to 256 pieces is one window."""
@@ -83,11 +115,13 @@ class Encoder:
 
     def _run(self, windows: Sequence[list[int]]) -> Floats:
         """Vectors of ``windows``; those of like length run together, so that little is padded."""
-        order = sorted(range(len(windows)), key=lambda at: len(windows[at]))
+        order = sorted(range(len(windows)), key=lambda at: -len(windows[at]))
         vectors: Floats = np.empty((len(windows), self.manifest["width"]), np.float32)
-        for start in range(0, len(order), _AT_A_TIME):
-            batch = order[start : start + _AT_A_TIME]
-            ids = np.zeros((len(batch), len(windows[batch[-1]])), np.int64)
+        while order:
+            longest = len(windows[order[0]])
+            batch = order[: max(1, _AT_A_TIME // longest)]
+            del order[: len(batch)]
+            ids = np.zeros((len(batch), longest), np.int64)
             for row, at in enumerate(batch):
                 ids[row, : len(windows[at])] = windows[at]
             vectors[batch] = self._session.run(None, {"ids": ids})[0]
