@@ -167,5 +167,4 @@ def known_words(content: Content) -> frozenset[str]:
         texts += talk.phrasings
     for page in content.red_flags.pages:
         texts += [page.name, page.what, *page.alone, *page.always_heard, *page.must_raise, *page.must_stay_quiet]
-    texts += [wording for _, wording in content.lexicon.wordings()]
     return frozenset(word for text in texts for word in split_words(normalize(text))[0])
