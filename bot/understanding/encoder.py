@@ -17,7 +17,6 @@ Floats = NDArray[np.float32]
 
 FOLDER = Path(__file__).with_name("model")
 MANIFEST = "manifest.json"
-FILES = ("encoder.onnx", "heads.npz", "matching.npz", "taught.npz", "tokenizer.json", "vectors.npz")
 _CHECKOUT = Path(__file__).resolve().parents[2]
 MOST_PIECES = 256  # of one window, the special pieces included; the model was tuned on as many
 MOST_WINDOWS = 4  # 4,096 characters of English are about 1,000 pieces; of longer text the beginning and the end
@@ -33,10 +32,11 @@ def read_manifest(folder: Path = FOLDER) -> dict[str, Any]:
     """The manifest of the model in ``folder``, with every file's hash checked. ModelError if one is missing or damaged."""
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
-        for name in FILES:
+        hashes = manifest["sha256"]
+        for name in sorted({*hashes, "encoder.onnx", "tokenizer.json"}):
             with (folder / name).open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
-            if found != (wanted := manifest["sha256"][name]):
+            if found != (wanted := hashes[name]):
                 raise ModelError(f"{name} is damaged (its hash is {found[:12]}, not {wanted[:12]}). {cure_files()}")
     except OSError as error:
         raise ModelError(
@@ -56,11 +56,12 @@ def cure_files() -> str:
 
 
 def _cure_libraries() -> str:
-    """Whether they are missing or damaged, pip is to fetch them anew."""
+    """Whether they are missing or damaged, pip fetches them anew."""
     pins = _CHECKOUT / "requirements/run.txt"
-    what = f"--require-hashes -r {shlex.quote(str(pins))}" if pins.exists() else "onnxruntime tokenizers"
-    pip = f"{shlex.quote(sys.executable)} -m pip install --force-reinstall {what}"
-    return f"Install the libraries again and restart: `{pip}`"
+    if not pins.exists():
+        return cure_files()
+    python, file = shlex.quote(sys.executable), shlex.quote(str(pins))
+    return f"Install the libraries again and restart: `{python} -m pip install --force-reinstall --require-hashes -r {file}`"
 
 
 class Encoder:
