@@ -18,10 +18,11 @@ Floats = NDArray[np.float32]
 FOLDER = Path(__file__).with_name("model")
 MANIFEST = "manifest.json"
 _CHECKOUT = Path(__file__).resolve().parents[2]
+_FILES = ("encoder.onnx", "tokenizer.json", "heads.npz")
+_NEEDED = ("width", "classes", "sure", "unsure", "harmless", "soon")
 MOST_PIECES = 256  # of one window, the special pieces included; the model was tuned on as many
 MOST_WINDOWS = 4  # 4,096 characters of English are about 1,000 pieces; of longer text the beginning and the end
 OVERLAP = 32  # pieces
-_AT_A_TIME = 256  # pieces in one run, those that pad included: more gain nothing and cost memory
 
 
 class ModelError(BotError):
@@ -33,7 +34,7 @@ def read_manifest(folder: Path = FOLDER) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
         hashes = manifest["sha256"]
-        for name in sorted({*hashes, "encoder.onnx", "tokenizer.json"}):
+        for name in sorted({*hashes, *_FILES}):
             with (folder / name).open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
             if found != (wanted := hashes[name]):
@@ -44,6 +45,8 @@ def read_manifest(folder: Path = FOLDER) -> dict[str, Any]:
         ) from error
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise ModelError(f"{MANIFEST} is damaged ({type(error).__name__}). {cure_files()}") from error
+    if missing := [key for key in _NEEDED if key not in manifest]:
+        raise ModelError(f"{MANIFEST} does not name {', '.join(missing)}. {cure_files()}")
     return manifest
 
 
@@ -101,11 +104,12 @@ class Encoder:
             raise ValueError("no unit vector comes out")
 
     def encode(self, texts: Sequence[str]) -> list[Floats]:
-        """One array (windows × width) of unit vectors for each text; a text of up to 256 pieces is one window."""
-        windows = [self._windows(text) for text in texts]
-        vectors = self._run([ids for one in windows for ids in one])
-        ends = np.cumsum([len(one) for one in windows])
-        return np.split(vectors, ends[:-1]) if windows else []
+        """One array (windows × width) of unit vectors for each text; a text of up to 256 pieces is one window.
+
+        Each window is run by itself: int8 takes its scale from all that runs together, so that neighbours would change
+        a verdict.
+        """
+        return [np.concatenate([self._run(ids) for ids in self._windows(text)]) for text in texts]
 
     def _windows(self, text: str) -> list[list[int]]:
         encoded = self._tokenizer.encode(text)
@@ -114,16 +118,6 @@ class Encoder:
             windows = windows[: MOST_WINDOWS // 2] + windows[-MOST_WINDOWS // 2 :]
         return [one.ids for one in windows]
 
-    def _run(self, windows: Sequence[list[int]]) -> Floats:
-        """Vectors of ``windows``; those of like length run together, so that little is padded."""
-        order = sorted(range(len(windows)), key=lambda at: -len(windows[at]))
-        vectors: Floats = np.empty((len(windows), self.manifest["width"]), np.float32)
-        while order:
-            longest = len(windows[order[0]])
-            batch = order[: max(1, _AT_A_TIME // longest)]
-            del order[: len(batch)]
-            ids = np.zeros((len(batch), longest), np.int64)
-            for row, at in enumerate(batch):
-                ids[row, : len(windows[at])] = windows[at]
-            vectors[batch] = self._session.run(None, {"ids": ids})[0]
+    def _run(self, ids: Sequence[int]) -> Floats:
+        vectors: Floats = self._session.run(None, {"ids": np.array([ids], np.int64)})[0]
         return vectors
