@@ -54,6 +54,8 @@ class SignModel:
         loudest = int(shares[:, self._is_alarm].sum(axis=1).argmax())
         whole = shares.max(axis=0)
         whole[self._is_alarm] = shares[loudest][self._is_alarm]
+        if not np.isfinite(whole).all():
+            raise FloatingPointError("the model gave no number")
         signs = {name: float(share) for name, share in zip(self._classes, whole, strict=True) if name != HARMLESS}
         return Judgement(signs, float(whole[self._is_alarm].sum()))
 
