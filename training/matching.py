@@ -43,7 +43,10 @@ def learn_pairs(content: Content, encoder: Encoder, folder: Path) -> dict[str, f
     known |= {text for test in content.utterances for text in test.utterances}
     known |= {text for page in content.red_flags.pages for text in (*page.must_raise, *page.must_stay_quiet)}
     every = sorted(known)
-    write_vectors(folder / "vectors.npz", {key_of(text): pack_vector(one) for text, one in zip(every, store.find(every), strict=True)})
+    write_vectors(
+        folder / "vectors.npz",
+        {key_of(text): pack_vector(one) for text, one in zip(every, store.find(every), strict=True)},
+    )
     owners = np.repeat(np.arange(len(asked)), [len(one) for one in asked])
     features = find_features(lines, sentences, owners, len(asked))
     weights = fit_weights(features, owners)
@@ -53,7 +56,14 @@ def learn_pairs(content: Content, encoder: Encoder, folder: Path) -> dict[str, f
     is_right = is_in & (first == owners)
     outside_from = float(np.quantile(best[~is_in], 1 - MOST_OUTSIDE))
     order = np.sort(best[is_in])
-    wrong_from = next((float(at) for at in order if ((~is_right) & is_in & (best >= at)).sum() <= MOST_WRONG * (is_in & (best >= at)).sum()), 0.5)
+    wrong_from = next(
+        (
+            float(at)
+            for at in order
+            if ((~is_right) & is_in & (best >= at)).sum() <= MOST_WRONG * (is_in & (best >= at)).sum()
+        ),
+        0.5,
+    )
     answer_from = min(max(outside_from, wrong_from, 0.4), 0.7)
     np.savez(folder / "matching.npz", **weights, answer_from=answer_from, suggest_from=SUGGEST_FROM)
     return {
@@ -121,5 +131,7 @@ def _soften(scores: Floats) -> Floats:
 
 def _chances(features: Floats, weights: dict[str, np.ndarray]) -> Floats:
     scaled = (features - weights["center"]) / weights["scale"]
-    scores = np.concatenate([scaled[:, :-1] @ weights["entry"], scaled[:, -1:] @ weights["none"] + weights["bias"]], axis=1)
+    scores = np.concatenate(
+        [scaled[:, :-1] @ weights["entry"], scaled[:, -1:] @ weights["none"] + weights["bias"]], axis=1
+    )
     return _soften(scores)
