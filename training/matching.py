@@ -21,6 +21,10 @@ TOLERANCE = 1e-4
 # share of the answers may be wrong.
 MOST_OUTSIDE, MOST_WRONG = 0.04, 0.06
 SUGGEST_FROM = 0.06
+BOUNDS = (
+    0.4,
+    0.7,
+)  # below, a wrong answer is nearly as likely as a right one; above, each one spared costs five right ones
 
 
 def learn_pairs(content: Content, encoder: Encoder, folder: Path) -> dict[str, float]:
@@ -55,22 +59,21 @@ def learn_pairs(content: Content, encoder: Encoder, folder: Path) -> dict[str, f
     is_in = owners < len(asked) - 1
     is_right = is_in & (first == owners)
     outside_from = float(np.quantile(best[~is_in], 1 - MOST_OUTSIDE))
-    order = np.sort(best[is_in])
-    wrong_from = next(
-        (
-            float(at)
-            for at in order
-            if ((~is_right) & is_in & (best >= at)).sum() <= MOST_WRONG * (is_in & (best >= at)).sum()
-        ),
-        0.5,
-    )
-    answer_from = min(max(outside_from, wrong_from, 0.4), 0.7)
+    answer_from = min(max(outside_from, _sure_from(best[is_in], is_right[is_in]), BOUNDS[0]), BOUNDS[1])
     np.savez(folder / "matching.npz", **weights, answer_from=answer_from, suggest_from=SUGGEST_FROM)
     return {
         "first right": float(is_right[is_in].mean()), "answered right": float((is_right & (best >= answer_from))[is_in].mean()),
         "answered wrong": float((~is_right & (best >= answer_from))[is_in].mean()), "answer from": answer_from,
         "outside answered": float((best[~is_in] >= answer_from).mean()),
     }  # fmt: skip
+
+
+def _sure_from(best: Floats, is_right: np.ndarray) -> float:
+    """The probability from which on at most ``MOST_WRONG`` of the answers would be wrong."""
+    order = np.argsort(-best)
+    wrong = np.cumsum(~is_right[order]) / np.arange(1, len(order) + 1)
+    good = np.flatnonzero(wrong <= MOST_WRONG)
+    return float(best[order[good[-1]]]) if len(good) else 1.0
 
 
 def find_features(lines: Lines, sentences: Lines, owners: np.ndarray, count: int) -> Floats:
