@@ -57,12 +57,10 @@ check: $(VENV)/test.installed
 	$(BIN)/mypy
 	$(BIN)/python -m bot check
 
-# The long checks first; then accuracy, speed and reliability, each beside others in the same run.
+# The long checks first; then quality, accuracy, speed and reliability, each beside others in the same run.
 bench: $(VENV)/bench.installed
 	$(BIN)/python -m pytest -m long
-	$(BIN)/python benchmarks/evidence.py
-	$(BIN)/python benchmarks/screening.py rounds
-	$(BIN)/python benchmarks/screening.py speed
+	$(BIN)/python benchmarks/quality.py
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/growth.py
