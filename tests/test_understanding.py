@@ -1,5 +1,6 @@
 """Parsing: slips mended, words and breaks, one pass of the encoder; whatever is typed, and with the model missing or damaged."""
 
+import json
 import shutil
 import sys
 from collections.abc import Callable
@@ -251,6 +252,12 @@ def write(name: str, text: str) -> Callable[[Path], object]:
     return lambda folder: (folder / name).write_text(text)
 
 
+def cut_threshold(folder: Path) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest["emergency"]
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+
+
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
@@ -259,10 +266,11 @@ def write(name: str, text: str) -> Callable[[Path], object]:
         (delete("heads.npz"), "heads.npz can't be read (No such file"),
         (write("encoder.onnx", "cut off"), "encoder.onnx is damaged"),
         (write("tokenizer.json", "{}"), "tokenizer.json is damaged"),
-        (write(MANIFEST, "{"), "manifest.json can't be read"),
-        (write(MANIFEST, "[]"), "manifest.json can't be read"),
-        (write(MANIFEST, '{"sha256": []}'), "manifest.json can't be read"),
-        (write(MANIFEST, '{"sha256": {}}'), "manifest.json does not name width"),
+        (write(MANIFEST, "{"), "manifest.json is damaged"),
+        (write(MANIFEST, "[]"), "manifest.json is damaged"),
+        (write(MANIFEST, '{"sha256": []}'), "manifest.json is damaged"),
+        (write(MANIFEST, '{"sha256": {}}'), "manifest.json is damaged"),
+        (cut_threshold, "manifest.json does not name emergency"),
     ],
 )
 def test_a_missing_or_damaged_model_is_trouble(
@@ -274,7 +282,7 @@ def test_a_missing_or_damaged_model_is_trouble(
     with pytest.raises(ModelError) as raised:
         Encoder(folder)
     assert told in str(raised.value)
-    monkeypatch.setattr("bot.understanding._load_encoder", lambda: (None, str(raised.value)))
+    monkeypatch.setattr("bot.understanding.load_encoder", lambda: (None, str(raised.value)))
     understanding = load_understanding(content)
     assert told in understanding.trouble
     assert understanding.parse("I can't pee").vectors is None
