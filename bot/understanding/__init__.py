@@ -4,7 +4,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from bot.content import Content
@@ -97,11 +97,7 @@ class Understanding:
         missing = [text for text in dict.fromkeys(texts) if text not in found]
         found |= {text: self._parse_new(text) for text in missing}
         with self._lock:
-            self._kept.update(
-                (text, found[text])
-                for text in missing[-MOST_KEPT:]
-                if found[text].vectors is not None or self.encoder is None  # what failed is tried again
-            )
+            self._kept.update((text, found[text]) for text in missing[-MOST_KEPT:] if found[text].vectors is not None)
             while len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
         return [found[text] for text in texts]
