@@ -60,9 +60,7 @@ check: $(VENV)/test.installed
 # The long checks first; then accuracy, speed and reliability, each beside others in the same run.
 bench: $(VENV)/bench.installed
 	$(BIN)/python -m pytest -m long
-	$(BIN)/python benchmarks/evidence.py
-	$(BIN)/python benchmarks/screening.py rounds
-	$(BIN)/python benchmarks/screening.py speed
+	$(BIN)/python benchmarks/quality.py
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/growth.py
@@ -70,7 +68,8 @@ bench: $(VENV)/bench.installed
 	$(BIN)/python benchmarks/staff.py
 
 train: $(VENV)/train.installed
-	$(BIN)/python training/train.py
+	PYTHONPATH=. $(BIN)/python training/train.py
+	PYTHONPATH=. $(BIN)/python training/card.py
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade pyproject.toml
 

@@ -14,9 +14,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from bot.learning.sentences import find  # noqa: E402
+
 from bot.content import load  # noqa: E402
 from bot.evaluation import read  # noqa: E402
-from bot.learning.sentences import find  # noqa: E402
 from bot.matching import Matcher  # noqa: E402
 
 

@@ -7,7 +7,6 @@ of the same post; so the weights know what to trust of a stranger's words.
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from bot.content import Content
 from bot.matching.lines import NONE, questions_of, sentences_of
@@ -17,7 +16,7 @@ from bot.understanding.encoder import Encoder, Floats
 from bot.understanding.vectors import VectorStore, key_of, pack_vector, write_vectors
 
 DECAY = 1e-3
-STEPS = 150
+TOLERANCE = 1e-4
 # Of what is out of scope (near misses, chosen as such) at most this share may be answered; of known lines, at most this
 # share of the answers may be wrong.
 MOST_OUTSIDE, MOST_WRONG = 0.04, 0.06
@@ -53,8 +52,8 @@ def learn_pairs(content: Content, encoder: Encoder, folder: Path) -> dict[str, f
         {key_of(text): pack_vector(one) for text, one in zip(every, store.find(every), strict=True)},
     )
     owners = np.repeat(np.arange(len(asked)), [len(one) for one in asked])
-    features = _features(lines, sentences, owners, len(asked))
-    weights = _fit(features, owners)
+    features = find_features(lines, sentences, owners, len(asked))
+    weights = fit_weights(features, owners)
     chances = _chances(features, weights)
     first, best = chances[:, :-1].argmax(1), chances[:, :-1].max(1)
     is_in = owners < len(asked) - 1
@@ -77,7 +76,7 @@ def _sure_from(best: Floats, is_right: np.ndarray) -> float:
     return float(best[order[good[-1]]]) if len(good) else 1.0
 
 
-def _features(lines: Lines, sentences: Lines, owners: np.ndarray, count: int) -> Floats:
+def find_features(lines: Lines, sentences: Lines, owners: np.ndarray, count: int) -> Floats:
     """Features of every line as if it were a stranger's message."""
     _, head = fit_head(lines.vectors, owners, count)
     near = lines.vectors @ lines.vectors.T
@@ -90,27 +89,47 @@ def _features(lines: Lines, sentences: Lines, owners: np.ndarray, count: int) ->
     return stack_signals(head, find_likeness(near, lines.starts), words, answer)
 
 
-def _fit(features: Floats, owners: np.ndarray) -> dict[str, np.ndarray]:
-    """A conditional logit: all entries share their weights, "nothing fits" has its own."""
-    width = features.shape[-1]
+def fit_weights(features: Floats, owners: np.ndarray, used: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """A conditional logit by Newton's method: all entries share their weights, "nothing fits" has its own.
+
+    ``used``: which features take part (all if None); the weights of the others are zero.
+    """
+    rows, labels, width = features.shape
     center, scale = features.reshape(-1, width).mean(0), features.reshape(-1, width).std(0) + 1e-6
-    scaled = torch.tensor((features - center) / scale)
-    wanted = torch.tensor(owners)
-    entry, none, bias = (torch.zeros(size, requires_grad=True) for size in (width, width, 1))
-    solver = torch.optim.LBFGS([entry, none, bias], max_iter=STEPS, line_search_fn="strong_wolfe")
+    used = np.ones(width, bool) if used is None else used
+    scaled = ((features - center) / scale)[..., used]
+    count = int(used.sum())
+    design = np.zeros((rows, labels, 2 * count + 1))
+    design[:, :-1, :count], design[:, -1, count:-1], design[:, -1, -1] = scaled[:, :-1], scaled[:, -1], 1.0
+    penalty = 2 * DECAY * np.append(np.ones(2 * count), 0.0)
 
-    def loss() -> torch.Tensor:
-        solver.zero_grad()
-        scores = torch.cat([scaled[:, :-1] @ entry, scaled[:, -1:] @ none + bias], dim=1)
-        value = torch.nn.functional.cross_entropy(scores, wanted) + DECAY * (entry.square().sum() + none.square().sum())
-        value.backward()
-        return value
+    def find_loss(weights: np.ndarray) -> float:
+        right = _soften(design @ weights)[np.arange(rows), owners]
+        return float(-np.log(right.clip(1e-12)).mean() + (penalty * weights**2).sum() / 2)
 
-    solver.step(loss)
+    weights, step = np.zeros(2 * count + 1), np.ones(1)
+    while np.abs(step).max() > TOLERANCE:
+        chances = _soften(design @ weights)
+        expected = np.einsum("nl,nlf->nf", chances, design)
+        slope = (expected - design[np.arange(rows), owners]).mean(0) + penalty * weights
+        weighted = (design * np.sqrt(chances)[..., None]).reshape(-1, len(weights))
+        curvature = (weighted.T @ weighted - expected.T @ expected) / rows + np.diag(penalty)
+        step, loss = np.linalg.solve(curvature, slope), find_loss(weights)
+        while find_loss(weights - step) > loss and np.abs(step).max() > TOLERANCE:
+            step = step / 2  # a whole step of Newton's may lead past the valley
+        weights = weights - step
+    entry, none = np.zeros(width, np.float32), np.zeros(width, np.float32)
+    entry[used], none[used] = weights[:count], weights[count:-1]
     return {
-        "center": center.astype(np.float32), "scale": scale.astype(np.float32), "entry": entry.detach().numpy(),
-        "none": none.detach().numpy(), "bias": bias.detach().numpy()[0],
+        "center": center.astype(np.float32), "scale": scale.astype(np.float32), "entry": entry, "none": none,
+        "bias": np.float32(weights[-1]),
     }  # fmt: skip
+
+
+def _soften(scores: Floats) -> Floats:
+    powers = np.exp(scores - scores.max(1, keepdims=True))
+    chances: Floats = powers / powers.sum(1, keepdims=True)
+    return chances
 
 
 def _chances(features: Floats, weights: dict[str, np.ndarray]) -> Floats:
@@ -118,6 +137,4 @@ def _chances(features: Floats, weights: dict[str, np.ndarray]) -> Floats:
     scores = np.concatenate(
         [scaled[:, :-1] @ weights["entry"], scaled[:, -1:] @ weights["none"] + weights["bias"]], axis=1
     )
-    powers = np.exp(scores - scores.max(1, keepdims=True))
-    chances: Floats = powers / powers.sum(1, keepdims=True)
-    return chances
+    return _soften(scores)
