@@ -1,7 +1,9 @@
 """What a start makes: what stays is left out of garbage collection, learning leaves no memory behind, nothing draws."""
 
+import ctypes
 import gc
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -37,6 +39,20 @@ def test_collecting_goes_on_after_a_start_that_failed():
     with pytest.raises(ValueError, match="bad content"), built_to_stay():
         raise ValueError("bad content")
     assert gc.isenabled()
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="malloc_trim is glibc's")
+def test_what_was_needed_while_building_goes_back_to_the_system():
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    with built_to_stay():
+        needed = [bytes(10_000) for _ in range(8_000)]
+        stays = bytes(10_000)  # behind what is free, so that the allocator would keep all of it
+        most = resident()
+        del needed
+    assert resident() < most - 60_000_000
+    assert stays
 
 
 def test_what_was_replaced_may_be_collected():

@@ -98,11 +98,7 @@ class Understanding:
         missing = [text for text in dict.fromkeys(texts) if text not in found]
         found |= {text: self._parse_new(text) for text in missing}
         with self._lock:
-            self._kept.update(
-                (text, found[text])
-                for text in missing[-MOST_KEPT:]
-                if found[text].vectors is not None or self.encoder is None  # what failed is tried again
-            )
+            self._kept.update((text, found[text]) for text in missing[-MOST_KEPT:] if found[text].vectors is not None)
             while len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
         return [found[text] for text in texts]
