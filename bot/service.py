@@ -77,6 +77,8 @@ def run(settings: Settings) -> int:
         key = f"{content.version}-{code_version()}-{'both' if second_stage else 'one'}"
         learned_apart(lambda: make(content), settings.cache_dir, key)
         current = Current(make(content))
+    if trouble := current.assistant.trouble:
+        log().error("the model does not hear: floor and words answer, red flags are missed", why=trouble)
     taken = bind(settings.web_host, settings.web_port)
     with contextlib.closing(taken):
         if not path.exists() or not path.stat().st_size:
@@ -168,6 +170,7 @@ class Service:
             self._make_intake(self._telegram)
         self._readiness = Readiness(
             trouble=lambda: self._store.trouble or self._inbox.trouble,
+            model_trouble=lambda: self._current.assistant.trouble,
             channel_trouble=lambda: self._webhook.trouble if self._webhook else "",
             content_version=lambda: self._current.assistant.version,
             content_since=lambda: self._current.since,
@@ -185,6 +188,7 @@ class Service:
             "outbox_waiting": lambda: len(self._outbox),
             "oldest_waiting_seconds": self._readiness.oldest,
             "ready": lambda: float(self._readiness()["ready"]),
+            "hearing": lambda: float(not self._current.assistant.trouble),
             "last_heard_timestamp_seconds": self._heard,
         }
         if settings.backup_hours:  # else there is none to be old

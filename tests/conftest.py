@@ -34,7 +34,7 @@ def content() -> "Content":
 def assistant(content: "Content") -> "Assistant":
     from bot.assistant import build
 
-    return build(content, WEIGHTS, second_stage=False)
+    return build(content, WEIGHTS)
 
 
 @pytest.fixture(scope="session", autouse=True)

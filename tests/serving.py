@@ -51,6 +51,7 @@ class FakeAssistant:
     """Echoes; "boom" raises, "poison" fails inside, "chest pain" is an emergency, "miss", "forget" leave records."""
 
     version: str = "v1"
+    trouble: str = ""
     is_slow: bool = False
     is_broken: bool = False
     is_screening_broken: bool = False

@@ -27,7 +27,7 @@ SETTINGS = {name.upper() for name in Settings.model_fields} | {f"{name.upper()}_
 
 def test_alerts_name_only_metrics_that_exist() -> None:
     metrics = Metrics()
-    gauges = "inbox_waiting outbox_waiting oldest_waiting_seconds ready last_backup_timestamp_seconds"
+    gauges = "hearing inbox_waiting outbox_waiting oldest_waiting_seconds ready last_backup_timestamp_seconds"
     metrics.gauges |= {name: lambda: 0.0 for name in gauges.split()}
     metrics.api_errors["x"] = 1
     known = set(re.findall(r"^(bot_\w+)", metrics.render().decode(), re.M))
@@ -39,7 +39,7 @@ def test_alerts_name_only_metrics_that_exist() -> None:
 
 def test_the_service_makes_every_gauge_the_alerts_use() -> None:
     source = (ROOT / "bot/service.py").read_text()
-    for name in ("ready", "oldest_waiting_seconds", "last_backup_timestamp_seconds"):
+    for name in ("ready", "hearing", "oldest_waiting_seconds", "last_backup_timestamp_seconds"):
         assert f'"{name}"' in source
 
 

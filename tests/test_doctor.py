@@ -42,15 +42,6 @@ async def test_a_bot_that_runs_well_is_fine(tmp_path: Path, assistant: Any) -> N
     assert told(found, "clock differs").state is State.FINE
 
 
-async def test_a_listener_that_is_switched_off_or_missing_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    off = await examined(tmp_path, matcher_second_stage="off")
-    assert told(off, "MATCHER_SECOND_STAGE=off").state is State.WRONG
-    monkeypatch.setattr("bot.learning.sentences.find", lambda: None)
-    assert told(await examined(tmp_path, matcher_second_stage="auto"), "not installed").state is State.WRONG
-
-
 async def test_settings_that_do_nothing_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("WEB_HOTS=x\nHTTPS_PROXY=socks5://127.0.0.1:1080\n")

@@ -12,7 +12,6 @@ import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +34,8 @@ from bot.understanding.encoder import FOLDER, Encoder  # noqa: E402
 BATCH = 32
 SORTED = 8  # batches cut from lines of like length, so that little is padded
 SHARES = {"real": 0.45, "terse": 0.10, "faq": 0.15, "invented": 0.30}
-HEAD_SPEED = 10  # times the learning rate of the encoder
+STEPS = 1500
+SPEED, HEAD_SPEED = 2e-4, 2e-3
 WARM_UP = 60  # steps
 MOST_PIECES = 192
 SHARPNESS = 12.0  # a unit vector times this gives logits of a useful size
@@ -44,18 +44,6 @@ ENTRY_WEIGHT, ALARM_WEIGHT = 0.5, 0.5
 DOUBTED = 0.5  # weight of a line on which two careful readers would disagree
 MEAN_DECAY = 0.995
 
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """So many steps from a top learning rate of ``speed`` down; ``told_among``: see ``Changes``."""
-
-    steps: int
-    speed: float
-    told_among: float
-
-
-# First what signs are, then to find them among other people's stories.
-PHASES = (Phase(1500, 2e-4, 0.0), Phase(700, 1e-4, 0.25))
 # Thresholds of the decision table, set on the lines held out and the development sets; see MODEL_CARD.md.
 THRESHOLDS = {"sure": 0.5, "unsure": 0.12, "harmless": 0.02, "soon": 0.5, "emergency": 0.3}
 
@@ -97,16 +85,13 @@ class Trainee:
                 if parameter.requires_grad:
                     yield f"{name}.{part}", parameter
 
-    def load(self, path: Path) -> int:
-        """Takes over the weights in ``path``; how many phases they have behind them."""
+    def load(self, path: Path) -> None:
         state = torch.load(path)
-        for name in ("bert", "signs", "entries"):
-            getattr(self, name).load_state_dict(state[name])
-        return int(state["phases"])
+        self.bert.load_state_dict(state["bert"])
+        self.signs.load_state_dict(state["signs"])
 
-    def save(self, path: Path, phases: int) -> None:
-        states = {name: getattr(self, name).state_dict() for name in ("bert", "signs", "entries")}
-        torch.save({**states, "phases": phases}, path)
+    def save(self, path: Path) -> None:
+        torch.save({"bert": self.bert.state_dict(), "signs": self.signs.state_dict()}, path)
 
     def encode(self, texts: Sequence[str]) -> Tensor:
         found = self.tokenizer.encode_batch(list(texts))
@@ -134,23 +119,20 @@ class Trainee:
             total = total - ENTRY_WEIGHT * told.sum() / len(lines)
         return total
 
-    def tune(self, lines: Sequence[Line], phase: Phase, seed: int) -> None:
-        chance, steps = random.Random(seed), phase.steps
-        self.mean.clear()
+    def tune(self, lines: Sequence[Line], seed: int) -> None:
+        chance = random.Random(seed)
         tuned = dict(self.parameters())
         slow = [parameter for name, parameter in tuned.items() if name.startswith("bert.")]
         heads = [parameter for name, parameter in tuned.items() if not name.startswith("bert.")]
         solver = torch.optim.AdamW(
-            [{"params": slow, "lr": phase.speed}, {"params": heads, "lr": phase.speed * HEAD_SPEED}], weight_decay=0.01
+            [{"params": slow, "lr": SPEED}, {"params": heads, "lr": HEAD_SPEED}], weight_decay=0.01
         )
         pace = torch.optim.lr_scheduler.LambdaLR(
-            solver, lambda step: min(1.0, (step + 1) / WARM_UP) * max(0.02, 1 - step / steps)
+            solver, lambda step: min(1.0, (step + 1) / WARM_UP) * max(0.02, 1 - step / STEPS)
         )
         began, total = time.monotonic(), 0.0
         self.bert.train()
-        for step, batch in zip(
-            range(1, steps + 1), _batches(lines, Changes(lines, chance, phase.told_among), chance), strict=False
-        ):
+        for step, batch in zip(range(1, STEPS + 1), _batches(lines, Changes(lines, chance), chance), strict=False):
             loss = self.loss(batch)
             solver.zero_grad()
             loss.backward()
@@ -164,7 +146,7 @@ class Trainee:
                     mean.lerp_(parameter, 1 - decay)
             total += loss.item()
             if step % 50 == 0:
-                print(f"step {step} of {steps}, loss {total / 50:.3f}, {time.monotonic() - began:.0f} s", flush=True)
+                print(f"step {step} of {STEPS}, loss {total / 50:.3f}, {time.monotonic() - began:.0f} s", flush=True)
                 total = 0.0
         with torch.no_grad():
             for name, parameter in tuned.items():
@@ -188,7 +170,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=0, help="0: as torch likes")
-    parser.add_argument("--weights", type=Path, help="keep the weights here after each phase, and go on from there")
+    parser.add_argument(
+        "--weights", type=Path, help="keep the tuned weights here; if they are there already, only export them"
+    )
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -201,11 +185,12 @@ def main() -> None:
     signs = [HARMLESS, *sorted(levels)]
     alarms = [name for name, level in levels.items() if level != "soon"]
     trainee = Trainee(find_base(), signs, [*content.entries, OUTSIDE], alarms)
-    done = trainee.load(options.weights) if options.weights and options.weights.exists() else 0
-    for number, phase in enumerate(PHASES[done:], done + 1):
-        trainee.tune(taught, phase, options.seed + number - 1)
+    if options.weights and options.weights.exists():
+        trainee.load(options.weights)
+    else:
+        trainee.tune(taught, options.seed)
         if options.weights:
-            trainee.save(options.weights, number)
+            trainee.save(options.weights)
     trainee.bert.eval()
     write_model(trainee, signs, taught)
 

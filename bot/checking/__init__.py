@@ -52,7 +52,7 @@ def problems_in_use(content: Content, assistant: Assistant, now: datetime) -> li
     """Those that show when ``assistant`` answers what its content is tested with."""
     return [
         *_swallowed(content, assistant),
-        *_red_flag_lines(content, assistant),
+        *problems_of_red_flags(content, assistant),
         *_utterances(content, assistant, now),
     ]
 
@@ -202,7 +202,7 @@ def _swallowed(content: Content, assistant: Assistant) -> Iterator[Problem]:
                 )
 
 
-def _red_flag_lines(content: Content, assistant: Assistant) -> Iterator[Problem]:
+def problems_of_red_flags(content: Content, assistant: Assistant) -> Iterator[Problem]:
     """Every page's own examples, screened as patients are."""
     for page in content.red_flags.pages:
         level = Level(page.level)

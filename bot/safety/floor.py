@@ -12,7 +12,7 @@ from typing import Final
 
 from bot.content.red_flags import RedFlag, groups
 from bot.safety.negation import Scopes
-from bot.understanding import Parsed, split_words
+from bot.understanding import Parsed, read_plainly
 
 NEAR_WORDS: Final = 6  # words between the two sides of a `near`
 LONGEST: Final = 12  # words of one wording, those between them included; where to begin to look for a neighbour
@@ -121,9 +121,9 @@ def _compiled(text: str) -> tuple[tuple[Wording, ...], ...]:
 
 def compile_wording(said: str) -> Wording:
     """The stems that count in a wording; all of them where none would be left."""
-    words, stems, _ = split_words(said.lower())
-    counting = tuple(one for word, one in zip(words, stems, strict=True) if word not in _SILENT)
-    return counting or stems
+    parsed = read_plainly(said)
+    counting = tuple(one for word, one in zip(parsed.words, parsed.stems, strict=True) if word not in _SILENT)
+    return counting or parsed.stems
 
 
 def _find(stems: Sequence[str], first: int, wording: Wording) -> list[int]:

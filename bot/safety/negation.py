@@ -18,8 +18,9 @@ _LISTING: Final = (
     "never had", "negative for", "apart from", "rather than", "instead of", "nothing like",
 )  # fmt: skip
 _BACKWARD: Final = (
-    "ruled out", "unlikely",
-    *(f"{verb} {found}" for verb in ("is", "are", "was", "were", "feels") for found in ("fine", "normal", "ok", "negative")),
+    "unlikely",
+    *(f"{verb} {found}" for verb in ("is", "are", "was", "were", "been", "feels")
+      for found in ("fine", "normal", "ok", "negative", "ruled out")),
 )  # fmt: skip
 _PSEUDO: Final = (
     "not only", "not just", "no idea", "not sure", "not certain", "no increase", "no change", "no wonder", "no matter", "not better",
@@ -28,17 +29,18 @@ _PSEUDO: Final = (
 )  # fmt: skip
 # Hypothetical (ConText): what is asked or supposed in general is answered as a question.
 _HYPOTHETICAL: Final = (
-    "if", "in case", "can it cause", "could it cause", "can this cause", "do it cause",
-    "can cause", "could cause", "is it a sign", "a sign of", "signs of", "symptom of", "symptoms of", "warning signs", "what is",
-    "what are",
-    "do a", "can a", "could a", "can you get", "can back", "can sciatica", "should i worry about", "afraid of", "scared of",
-    "worried about",
-    "read about", "risk of", "prevent", "avoid", "watch out for", "look out for", "is there a risk", "leaflet",
+    "if", "in case", "can cause", "could cause", "is it a sign", "a sign of", "signs of", "symptom of", "symptoms of", "warning signs",
+    "do a", "can a", "could a", "should i worry about", "afraid of", "scared of", "worried about", "read about", "risk of", "prevent",
+    "avoid", "watch out for", "look out for", "leaflet",
+)  # fmt: skip
+# Beside the papers: a question that begins so and names nobody ("does sitting cause numb legs?").
+_OPENERS: Final = (
+    "is", "are", "can", "could", "do", "would", "what is", "what are", "what do", "what would", "what cause", "whats",
 )  # fmt: skip
 _TERMINATING: Final = (
     "but", "however", "although", "though", "except", "yet", "still", "because", "since", "which", "aside from", "now", "until", "why",
 )  # fmt: skip
-_ANSWERS: Final = ("no", "nope", "none", "never")
+_ANSWERS: Final = ("no", "nope", "none", "never", "normal", "fine", "negative", "ruled out")
 _MOST_REACHED = 8  # words a trigger reaches at most, counted anew after "or" and a comma; the papers take five
 _HARD = frozenset(".?")  # breaks that end a sentence
 
@@ -47,13 +49,14 @@ def _stems(phrases: Sequence[str]) -> frozenset[tuple[str, ...]]:
     return frozenset(tuple(stem(word) for word in phrase.split()) for phrase in phrases)
 
 
-FORWARD, LISTING, BACKWARD, PSEUDO, HYPOTHETICAL, TERMINATING, ANSWERS = map(
-    _stems, (_FORWARD, _LISTING, _BACKWARD, _PSEUDO, _HYPOTHETICAL, _TERMINATING, _ANSWERS)
+FORWARD, LISTING, BACKWARD, PSEUDO, HYPOTHETICAL, OPENERS, TERMINATING, ANSWERS = map(
+    _stems, (_FORWARD, _LISTING, _BACKWARD, _PSEUDO, _HYPOTHETICAL, _OPENERS, _TERMINATING, _ANSWERS)
 )
 _LONGEST = 4
 _OWNERS = frozenset(map(stem, "i my he his she her we our they their you your it".split()))
 # A comma before one of these begins a clause of its own; the first of them never follow a "no" that denies.
 _SUBJECTS = _OWNERS | frozenset(map(stem, "the this that there also just then both left right cant".split()))
+_PERSONS = frozenset(map(stem, "i me my mine he him his she her we us our they them their".split()))
 _OR = frozenset(map(stem, ("or", "nor")))
 
 
@@ -80,7 +83,7 @@ class Scopes:
         """Marks what the trigger at ``at`` reaches; how many words to go on."""
         if length := self._longest(at, PSEUDO):
             return length
-        if length := self._longest(at, HYPOTHETICAL):
+        if length := self._longest(at, HYPOTHETICAL) or self._opens_question(at):
             for word in self._clause(at + length):
                 if word in self._supposed:
                     break  # by an earlier trigger, to the end of the clause
@@ -101,10 +104,18 @@ class Scopes:
                 return length
         return 0
 
+    def _opens_question(self, at: int) -> int:
+        """Words that open a question in general at ``at``, about nobody in particular; 0 if none is opened."""
+        length = self._longest(at, OPENERS) if at == 0 or self._breaks[at] else 0
+        named = length and any(self._stems[word] in _PERSONS for word in self._clause(at + length))
+        return 0 if named else length
+
     def _is_answer(self, at: int) -> bool:
-        """ "fever? no": a word that stands alone and denies what was asked before it."""
-        is_last = at + 1 == len(self._stems) or self._breaks[at + 1] != ""
-        return self._breaks[at] in ("?", ":") and is_last and (self._stems[at],) in ANSWERS
+        """ "fever? no", "stroke ruled out": what ends its clause and denies what was asked or named before it."""
+        length = self._longest(at, ANSWERS)
+        end = at + length
+        is_last = end == len(self._stems) or bool(self._breaks[end])
+        return is_last and (length > 1 or (length == 1 and self._breaks[at] in ("?", ":")))
 
     def _deny(self, reached: Iterable[int], trigger: int) -> None:
         for word in reached:

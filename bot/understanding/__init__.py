@@ -4,17 +4,17 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from bot.content import Content
 from bot.text import normalize
-from bot.understanding.encoder import Encoder, Floats, ModelError
+from bot.understanding.encoder import Encoder, Floats, ModelError, cure_files
 from bot.understanding.spelling import Speller
 from bot.vocabulary import stem
 
 __all__ = [
-    "Encoder", "Floats", "ModelError", "Parsed", "Speller", "Understanding", "load_understanding",
+    "Encoder", "Floats", "ModelError", "Parsed", "Speller", "Understanding", "load_encoder", "load_understanding",
     "read_plainly", "split_words",
 ]  # fmt: skip
 
@@ -62,18 +62,29 @@ class Parsed:
 
 
 class Understanding:
-    """Parses messages. Immutable but for a cache of the last few hundred; threads may share it.
-
-    ``trouble`` says why the model is missing; empty while it hears.
-    """
+    """Parses messages. Immutable but for a cache of the last few hundred; threads may share it."""
 
     def __init__(self, known: Iterable[str], encoder: Encoder | None, trouble: str = "") -> None:
-        """``known``: words that the content uses. ``encoder`` is None where it could not be loaded."""
+        """``known``: words that the content uses. ``encoder`` is None where it could not be loaded; ``trouble`` says why."""
         self.encoder = encoder
-        self.trouble = trouble
-        self._speller = Speller({*known, *_SHORT_FORMS}, encoder.words if encoder else ())
+        self._trouble = trouble
+        self._known = frozenset(known)
+        self._speller = Speller({*self._known, *_SHORT_FORMS}, encoder.words if encoder else ())
         self._kept: OrderedDict[str, Parsed] = OrderedDict()
         self._lock = threading.Lock()
+
+    def without_model(self, error: Exception) -> "Understanding":
+        """The same without the model, some part of which raised ``error``."""
+        said = " ".join(str(error).split())
+        return Understanding(self._known, None, f"it does not fit ({type(error).__name__}: {said}). {cure_files()}")
+
+    @property
+    def trouble(self) -> str:
+        """Why the model does not hear, and the cure; empty while it does. After a failure it is asked again, so that one
+        bad moment passes."""
+        if self.encoder and self._trouble:
+            self._encode("my back hurts")
+        return self._trouble
 
     def parse(self, text: str) -> Parsed:
         """What ``text`` says. Never raises: what breaks leaves its part empty."""
@@ -86,21 +97,29 @@ class Understanding:
         missing = [text for text in dict.fromkeys(texts) if text not in found]
         found |= {text: self._parse_new(text) for text in missing}
         with self._lock:
-            self._kept.update((text, found[text]) for text in missing[-MOST_KEPT:] if found[text].vectors is not None)
+            self._kept.update(
+                (text, found[text])
+                for text in missing[-MOST_KEPT:]
+                if found[text].vectors is not None or self.encoder is None  # what failed is tried again
+            )
             while len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
         return [found[text] for text in texts]
 
     def _parse_new(self, text: str) -> Parsed:
-        parsed = Parsed(text, *self._read(text))
+        read = self._read(text)
+        return Parsed(text, *read, self._encode(read[0]))
+
+    def _encode(self, corrected: str) -> Floats | None:
         if self.encoder is None:
-            return parsed
+            return None
         try:
-            return replace(parsed, vectors=self.encoder.encode([parsed.corrected])[0])
-        except (
-            Exception
-        ):  # the runtime may refuse anything; the floor must read on, and the screening says it is degraded
-            return parsed
+            vectors = self.encoder.encode([corrected])[0]
+        except Exception as error:  # whatever the runtime refuses: the floor must read on
+            self._trouble = f"it fails while it runs ({type(error).__name__}). Restart; look for free memory."
+            return None
+        self._trouble = ""
+        return vectors
 
     def _read(self, text: str) -> tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
         corrected, at = [], 0
@@ -140,8 +159,8 @@ def read_plainly(text: str) -> Parsed:
 
 
 @lru_cache(maxsize=1)
-def _load_encoder() -> tuple[Encoder | None, str]:
-    """The encoder of the package, once a process, and what is wrong with it."""
+def load_encoder() -> tuple[Encoder | None, str]:
+    """The encoder of the package, once a process, or why there is none and the cure."""
     try:
         return Encoder(), ""
     except ModelError as error:
@@ -150,7 +169,7 @@ def _load_encoder() -> tuple[Encoder | None, str]:
 
 def load_understanding(content: Content) -> Understanding:
     """How messages are understood that are answered from ``content``."""
-    encoder, trouble = _load_encoder()
+    encoder, trouble = load_encoder()
     return Understanding(known_words(content), encoder, trouble)
 
 

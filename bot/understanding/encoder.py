@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.errors import BotError
+
 Floats = NDArray[np.float32]
 
 FOLDER = Path(__file__).with_name("model")
 MANIFEST = "manifest.json"
+_CHECKOUT = Path(__file__).resolve().parents[2]
 _FILES = ("encoder.onnx", "tokenizer.json", "heads.npz")
 _NEEDED = ("width", "classes", "sure", "unsure", "harmless", "soon")
 MOST_PIECES = 256  # of one window, the special pieces included; the model was tuned on as many
@@ -20,8 +25,8 @@ MOST_WINDOWS = 4  # 4,096 characters of English are about 1,000 pieces; of longe
 OVERLAP = 32  # pieces
 
 
-class ModelError(Exception):
-    """The model can't be used; the message says why, and the cure is to install the package again."""
+class ModelError(BotError):
+    """The model can't be used; the message names the cause and the cure."""
 
 
 def read_manifest(folder: Path = FOLDER) -> dict[str, Any]:
@@ -29,17 +34,37 @@ def read_manifest(folder: Path = FOLDER) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
         hashes = manifest["sha256"]
-        for name, wanted in hashes.items():
-            found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-            if found != wanted:
-                raise ModelError(f"{name} is damaged (its hash is {found[:12]}, not {wanted[:12]})")
+        for name in sorted({*hashes, *_FILES}):
+            with (folder / name).open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found != (wanted := hashes[name]):
+                raise ModelError(f"{name} is damaged (its hash is {found[:12]}, not {wanted[:12]}). {cure_files()}")
     except OSError as error:
-        raise ModelError(f"{Path(str(error.filename)).name} can't be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{MANIFEST} can't be read ({type(error).__name__})") from error
-    if missing := [key for key in _NEEDED if key not in manifest] + [name for name in _FILES if name not in hashes]:
-        raise ModelError(f"{MANIFEST} does not name {', '.join(missing)}")
+        raise ModelError(
+            f"{Path(str(error.filename)).name} can't be read ({error.strerror}). {cure_files()}"
+        ) from error
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise ModelError(f"{MANIFEST} is damaged ({type(error).__name__}). {cure_files()}") from error
+    if missing := [key for key in _NEEDED if key not in manifest]:
+        raise ModelError(f"{MANIFEST} does not name {', '.join(missing)}. {cure_files()}")
     return manifest
+
+
+def cure_files() -> str:
+    """How to get the model's files as they belong to this code."""
+    if (_CHECKOUT / ".git").exists():
+        folder = FOLDER.relative_to(_CHECKOUT)
+        return f"Put it back and restart: `git -C {shlex.quote(str(_CHECKOUT))} checkout -- {folder}`"
+    return "Install the bot again (in a container: build its image again) and restart."
+
+
+def _cure_libraries() -> str:
+    """Whether they are missing or damaged, pip fetches them anew."""
+    pins = _CHECKOUT / "requirements/run.txt"
+    if not pins.exists():
+        return cure_files()
+    python, file = shlex.quote(sys.executable), shlex.quote(str(pins))
+    return f"Install the libraries again and restart: `{python} -m pip install --force-reinstall --require-hashes -r {file}`"
 
 
 class Encoder:
@@ -65,11 +90,18 @@ class Encoder:
                 str(folder / "encoder.onnx"), options, providers=["CPUExecutionProvider"]
             )
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self._tokenizer.enable_truncation(MOST_PIECES, stride=OVERLAP)
+            self._tokenizer.no_padding()
+            self.words = frozenset(word for word in self._tokenizer.get_vocab() if word.isalpha() and word.isascii())
+            self.check()
         except Exception as error:  # whatever the libraries raise: the floor must go on answering
-            raise ModelError(f"the model can't be loaded ({type(error).__name__}: {error})") from error
-        self._tokenizer.enable_truncation(MOST_PIECES, stride=OVERLAP)
-        self._tokenizer.no_padding()
-        self.words = frozenset(word for word in self._tokenizer.get_vocab() if word.isalpha() and word.isascii())
+            said = " ".join(str(error).split())
+            raise ModelError(f"it can't be loaded ({type(error).__name__}: {said}). {_cure_libraries()}") from error
+
+    def check(self) -> None:
+        """Encodes a text; raises what the libraries raise, or ValueError if no vector comes out."""
+        if not 0.99 < np.linalg.norm(self.encode(["my back hurts"])[0]) < 1.01:
+            raise ValueError("no unit vector comes out")
 
     def encode(self, texts: Sequence[str]) -> list[Floats]:
         """One array (windows × width) of unit vectors for each text; a text of up to 256 pieces is one window.
