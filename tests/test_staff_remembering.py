@@ -4,10 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from bot.safety.learning import listening
 
 from bot.content import load
 from bot.safety import Screener
-from bot.safety.learning import listening
 from bot.staff.remembering import RememberingScreener, hearing_key
 
 FAQ = Path(__file__).parent.parent / "faq"

@@ -12,9 +12,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-
 from bot.learning import apart
 from bot.learning.apart import learned_apart
+
 from bot.staff import beside, candidate
 from bot.startup import built_to_stay, replaced, without_drawing
 
