@@ -126,10 +126,6 @@ class Assistant:
         ranking = self._matcher.rank(self._understanding.parse(utterance))
         return _without(ranking, self.overrides.off) if self.overrides.off else ranking
 
-    def renewed(self, content: Content) -> "Assistant":
-        """An assistant of ``content``, of which neither red flags nor anything that is learned from changed."""
-        return Assistant(content, self._understanding, self._screener, self._matcher, self._whole[1], self.overrides)
-
     def with_overrides(self, overrides: Overrides) -> "Assistant":
         """The same assistant with other things switched off; takes a millisecond."""
         content, facts = self._whole
@@ -490,9 +486,14 @@ class _Turning:
         return self.menu(replace(menu, blocks=first + menu.blocks))
 
 
-def build(content: Content, cache_dir: Path | None = None, facts: Callable[[str], str] | None = None) -> Assistant:
+def build(
+    content: Content,
+    cache_dir: Path | None = None,
+    facts: Callable[[str], str] | None = None,
+    understanding: Understanding | None = None,
+) -> Assistant:
     """The assistant of ``content``. ``facts`` adds placeholders that are not the clinic's. What has to be computed for a
     content that was not shipped is kept in ``cache_dir``, if given."""
-    understanding = load_understanding(content)
+    understanding = understanding or load_understanding(content)
     matcher = Matcher.of(content, understanding, cache_dir)
     return Assistant(content, understanding, Screener(content.red_flags, understanding), matcher, facts)
