@@ -79,11 +79,21 @@ class Assistant:
         """What ``texts`` say; many at once take less time than one by one."""
         return self._understanding.parse_all(texts)
 
-    def screen(self, message: Message, conversation: Conversation) -> Screening:
-        """What the message holds of red flags, heard together with what the chat said in the last hour."""
-        if message.kind is Kind.BUTTON and message.action.startswith(Action.CHECK):
+    def screen(self, message: Message, conversation: Conversation, before: str = "") -> Screening:
+        """What the message holds of red flags, heard together with what the chat said in the last hour.
+
+        ``before``: messages of the same burst, which wait too; read as one text with this one they may only raise.
+        """
+        if message.kind is Kind.BUTTON and message.action.startswith(f"{Action.CHECK}:"):
             return Screening()  # the label of a closed question's button is our own words about a sign
-        return self._screener.screen(self._understanding.parse(message.text), conversation.heard_lately(message.now))
+        earlier = conversation.heard_lately(message.now)
+        alone, *joined = self.parse([message.text, f"{before}\n{message.text}"] if before else [message.text])
+        screening = self._screener.screen(alone, earlier)
+        for one in joined:
+            together = self._screener.screen(one)
+            if together.top and (screening.top is None or together.top.level.rank > screening.top.level.rank):
+                screening = replace(screening, findings=together.findings)
+        return screening
 
     def find_red_flag(self, utterance: str) -> Screening:
         """The screening of a message that stands alone."""

@@ -110,7 +110,7 @@ class Intake:
                     call.succeed(tuple(next(answers) for _ in call.arriving))
 
     async def _accept(self, arriving: Sequence[Arriving], remembered: Mapping[ChatKey, Conversation]) -> list[bool]:
-        screened = self._screen(arriving, remembered)
+        screened = await asyncio.to_thread(self._screen, arriving, remembered)  # encoding must not hold up the loop
         try:
             stored = await self._store.accept([one.arrival for one in screened])
         except StoreError as error:
@@ -169,14 +169,17 @@ class Intake:
         """Each message with its verdict; earlier messages of the same chat among them are heard too."""
         assistant = self._current()
         heard = dict(remembered)
+        said: dict[ChatKey, str] = {}  # by chat, what its earlier messages of this batch say
         screened = []
+        assistant.parse([one.message.text for one in arriving])
         for one in arriving:
             message = one.message
             key = (message.channel, message.chat)
             conversation = heard.get(key, Conversation())
             level, card, verdict = None, None, None
             try:
-                screening = assistant.screen(message, conversation)
+                screening = assistant.screen(message, conversation, said.get(key, ""))
+                said[key] = f"{said[key]}\n{message.text}" if key in said else message.text
                 verdict = Verdict(screening, conversation.heard_lately(message.now), assistant.version)
                 heard[key] = conversation.hearing(screening.heard, message.now)
                 if level := alarm_of(screening):

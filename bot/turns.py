@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Protocol
@@ -15,7 +14,7 @@ from bot.errors import BotError
 from bot.logs import describe, log
 from bot.metrics import Metrics
 from bot.safety import Level, Screening
-from bot.store import ChatKey, Handled, Incoming, Priority
+from bot.store import ChatKey, Handled, Incoming
 
 MAX_PER_MINUTE: Final = 30
 MAX_CHATS: Final = 4_000
@@ -83,7 +82,6 @@ class Turns:
         self._staff = staff
         self._metrics = metrics
         self._speed = Speed()
-        self._thinking = ThreadPoolExecutor(1, thread_name_prefix="thinking")
         self._yielded_at = time.monotonic()
 
     async def take(self, incoming: Incoming, conversation: Conversation) -> Handled:
@@ -100,11 +98,7 @@ class Turns:
         await self._breathe()
         began = time.perf_counter()
         try:
-            if assistant.is_slow and incoming.priority != Priority.EMERGENCY:
-                loop = asyncio.get_running_loop()
-                turn = await loop.run_in_executor(self._thinking, assistant.reply, message, conversation, screening)
-            else:
-                turn = assistant.reply(message, conversation, screening)
+            turn = assistant.reply(message, conversation, screening)
         except Exception as error:
             card = self._card(assistant, incoming, message, conversation)
             if card is None:

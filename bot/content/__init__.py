@@ -1,7 +1,7 @@
 """Everything the bot says and how it is tested, read from one folder and checked as a whole.
 
 The folder (``FAQ_DIR``) is complete: ``clinic.yaml``, and per language ``entries/*.yaml``, ``red-flags/*.yaml``,
-``phrases.yaml``, and where the clinic has them ``other-languages.yaml``, ``lexicon.yaml``, ``out-of-scope.yaml``,
+``phrases.yaml``, and where the clinic has them ``other-languages.yaml``, ``out-of-scope.yaml``,
 ``small-talk.yaml`` and ``utterances/*.yaml``.
 """
 
@@ -14,7 +14,6 @@ from pydantic import BaseModel
 
 from bot.content.clinic import PLACEHOLDERS, Clinic, fill, placeholders
 from bot.content.entries import Entry, OutOfScope, Source, UtteranceTests
-from bot.content.lexicon import Lexicon
 from bot.content.listing import files, not_read, unread, version
 from bot.content.phrases import Phrases, SmallTalk
 from bot.content.reading import Document, parse, read
@@ -22,7 +21,7 @@ from bot.content.red_flags import Languages, RedFlag, RedFlags
 from bot.errors import ContentError, Problem
 
 __all__ = [
-    "Clinic", "Content", "Entry", "Lexicon", "Phrases", "RedFlag", "RedFlags", "SmallTalk", "Source", "UtteranceTests",
+    "Clinic", "Content", "Entry", "Phrases", "RedFlag", "RedFlags", "SmallTalk", "Source", "UtteranceTests",
     "files", "fill", "load", "placeholders", "red_flag_file", "unread", "version",
 ]  # fmt: skip
 
@@ -44,7 +43,6 @@ class Content:
     red_flags: RedFlags
     phrases: Phrases
     clinic: Clinic
-    lexicon: Lexicon = field(default_factory=Lexicon)
     out_of_scope: tuple[str, ...] = ()
     small_talk: Mapping[str, SmallTalk] = field(default_factory=dict)
     utterances: tuple[UtteranceTests, ...] = ()
@@ -106,7 +104,6 @@ def load(faq_dir: Path) -> Content:
     phrases = reader.one(f"{LANGUAGE}/phrases.yaml", Phrases)
     red_flags = _red_flags(reader)
     entries = _entries(reader)
-    lexicon = reader.optional(f"{LANGUAGE}/lexicon.yaml", Lexicon)
     out_of_scope = reader.optional(f"{LANGUAGE}/out-of-scope.yaml", OutOfScope)
     small_talk = _small_talk(reader)
     utterances = _utterances(reader)
@@ -117,7 +114,6 @@ def load(faq_dir: Path) -> Content:
         red_flags=red_flags,
         phrases=phrases,
         clinic=clinic,
-        lexicon=lexicon or Lexicon(),
         out_of_scope=out_of_scope.all_messages() if out_of_scope else (),
         small_talk=small_talk,
         utterances=utterances,

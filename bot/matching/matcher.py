@@ -27,14 +27,15 @@ from bot.understanding.vectors import VectorStore, join_windows
 MOST_CANDIDATES: Final = 5
 MOST_SUGGESTED: Final = 3
 MOST_REASONS: Final = 3
-SAME_WORDS: Final = 0.93  # likeness of words from which on a message is the line that staff wrote, a slip or two allowed
+SAME_WORDS: Final = (
+    0.93  # likeness of words from which on a message is the line that staff wrote, a slip or two allowed
+)
 SMALL_TALK_FROM: Final = 0.5
 LIKE_WORDS: Final = 0.8  # without vectors: from here on a line's entry is offered
 STORY_FROM: Final = 25  # words; in longer messages the question is looked for
 MOST_QUESTIONS: Final = 3
-_QUESTION = re.compile(
-    r"[^.!?\n]*\?|[^.!?\n]*\b(?:should i|any (?:advice|tips|ideas?)|can i|how (?:do|can|long|often)|what (?:can|should|helps?)|is it ok)\b[^.!?\n]*"
-)
+_ASKING = r"should i|any (?:advice|tips|ideas?)|can i|how (?:do|can|long|often)|what (?:can|should|helps?)|is it ok"
+_QUESTION = re.compile(rf"[^.!?\n]*\?|[^.!?\n]*\b(?:{_ASKING})\b[^.!?\n]*")
 
 
 class Matcher:
@@ -79,7 +80,9 @@ class Matcher:
             return self._rank_by_words(parsed.corrected)
         chances, exact, near = self._judge(parsed.corrected, join_windows(parsed.vectors))
         questions = self._questions(parsed)
-        by_question = [self._judge(one.corrected, join_windows(one.vectors)) for one in questions if one.vectors is not None]
+        by_question = [
+            self._judge(one.corrected, join_windows(one.vectors)) for one in questions if one.vectors is not None
+        ]
         if by_question and len(parsed.words) > STORY_FROM:
             # The story names what it is about, the question what is wanted: each counts half.
             chances = np.sqrt(chances * by_question[-1][0])
@@ -121,7 +124,9 @@ class Matcher:
             return ranking
         if ranking.confidence is not Confidence.HIGH:
             first = max(asked, key=asked.__getitem__)
-            ranking = replace(ranking, confidence=Confidence.HIGH, suggested=(), candidates=(Candidate(first, asked[first]),))
+            ranking = replace(
+                ranking, confidence=Confidence.HIGH, suggested=(), candidates=(Candidate(first, asked[first]),)
+            )
         first = ranking.candidates[0].entry
         other = max((entry for entry in asked if entry != first), key=asked.__getitem__)
         return replace(ranking, also=Candidate(other, asked[other]))
@@ -159,7 +164,9 @@ class Matcher:
 
     def _rank_by_words(self, said: str) -> Ranking:
         """Without vectors: what staff wrote is answered when it is typed as it stands, and offered when it is nearly so."""
-        found = process.extract(said, self._normal, scorer=fuzz.token_sort_ratio, score_cutoff=100 * LIKE_WORDS, limit=8)
+        found = process.extract(
+            said, self._normal, scorer=fuzz.token_sort_ratio, score_cutoff=100 * LIKE_WORDS, limit=8
+        )
         best: dict[str, float] = {}
         for _, ratio, line in found:
             label = self.labels[self._asked.label_of(line)]
@@ -173,5 +180,8 @@ class Matcher:
             return Ranking()
         is_same = candidates[0].score >= SAME_WORDS
         return Ranking(
-            candidates, Confidence.HIGH if is_same else Confidence.MEDIUM, none=0.0, suggested=() if is_same else candidates
+            candidates,
+            Confidence.HIGH if is_same else Confidence.MEDIUM,
+            none=0.0,
+            suggested=() if is_same else candidates,
         )

@@ -66,9 +66,7 @@ def decide(
     return findings
 
 
-def _by_model(
-    judgement: Judgement, model: SignModel, opinion: Opinion, levels: Mapping[str, Level]
-) -> list[Finding]:
+def _by_model(judgement: Judgement, model: SignModel, opinion: Opinion, levels: Mapping[str, Level]) -> list[Finding]:
     findings = []
     if opinion in (Opinion.ALARM, Opinion.UNSURE):
         sign = judgement.likeliest(levels, LOUD)

@@ -41,7 +41,7 @@ class _Phrase:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class FloorHearing:
     """What the floor met in one message. ``denied``: phrases that a negation took back, for whoever asks why.
     ``halves``: sides of a `near` of which the other was not said, as ``"rule/number/side"``."""
 
@@ -70,7 +70,7 @@ class Floor:
             for at, wording in enumerate(wordings):
                 self._by_word.setdefault(wording[0], set()).add((number, side, at))
 
-    def listen(self, parsed: Parsed, earlier: Iterable[str] = ()) -> Heard:
+    def listen(self, parsed: Parsed, earlier: Iterable[str] = ()) -> FloorHearing:
         """The phrases in ``parsed``. ``earlier``: halves that messages of the last hour left open."""
         counting = [at for at, word in enumerate(parsed.words) if word not in _SILENT]
         stems = [parsed.stems[at] for at in counting]
@@ -82,7 +82,7 @@ class Floor:
                     sides.setdefault(number, {}).setdefault(side, []).append(place)
         return self._judged(parsed, sides, set(earlier))
 
-    def _judged(self, parsed: Parsed, sides: Sides, earlier: set[str]) -> Heard:
+    def _judged(self, parsed: Parsed, sides: Sides, earlier: set[str]) -> FloorHearing:
         scopes = Scopes(parsed.stems, parsed.breaks)
         is_short = len(parsed.words) <= _SHORT_ENOUGH
         hits: list[Hit] = []
@@ -103,13 +103,11 @@ class Floor:
                     halves.append(f"{phrase.rule}/{number}/{side}")
                     if is_short and f"{phrase.rule}/{number}/{1 - side}" in earlier:
                         hits.append(Hit(phrase.rule, f"{phrase.text} (with an earlier message)"))
-        return Heard(tuple(hits), tuple(denied), tuple(halves))
+        return FloorHearing(tuple(hits), tuple(denied), tuple(halves))
 
 
 def _compiled(text: str) -> tuple[tuple[Wording, ...], ...]:
-    return tuple(
-        tuple(wording for said in side if (wording := compile_wording(said))) for side in groups(text)
-    )
+    return tuple(tuple(wording for said in side if (wording := compile_wording(said))) for side in groups(text))
 
 
 def compile_wording(said: str) -> Wording:

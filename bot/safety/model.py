@@ -66,4 +66,4 @@ def nearest_taught(vector: Floats, count: int = 3, folder: Path = FOLDER) -> lis
     asked = vector @ axes
     asked /= np.linalg.norm(asked) or 1.0
     likeness = (codes.astype(np.float32) * scale) @ asked
-    return [(float(likeness[at]), *lines[at]) for at in np.argsort(-likeness)[:count]]  # type: ignore[misc]
+    return [(float(likeness[at]), lines[at][0], lines[at][1]) for at in np.argsort(-likeness)[:count]]

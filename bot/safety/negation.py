@@ -15,7 +15,17 @@ _FORWARD: Final = (
     "ruled out", "no sign of", "no signs of", "not have", "did not", "do not", "is not", "have not", "never had",
     "negative for", "apart from", "rather than", "instead of", "nothing like",
 )  # fmt: skip
-_BACKWARD: Final = ("ruled out", "unlikely", "was negative", "is negative", "were negative", "is fine", "are fine", "normal", "is ok")
+_BACKWARD: Final = (
+    "ruled out",
+    "unlikely",
+    "was negative",
+    "is negative",
+    "were negative",
+    "is fine",
+    "are fine",
+    "normal",
+    "is ok",
+)
 _PSEUDO: Final = (
     "not only", "not just", "no idea", "not sure", "not certain", "no increase", "no change", "no wonder", "no matter", "not better",
     "no better", "no relief", "no improvement", "not know", "why not", "not to mention", "not help", "not necessarily",
@@ -23,10 +33,11 @@ _PSEUDO: Final = (
 )  # fmt: skip
 # Hypothetical (ConText): what is asked or supposed in general is answered as a question.
 _HYPOTHETICAL: Final = (
-    "what if", "if i", "if you", "if it", "if my", "in case", "can it cause", "could it cause", "can this cause", "do it cause",
-    "can cause", "could cause", "is it a sign", "a sign of", "signs of", "symptom of", "symptoms of", "warning signs", "what is", "what are",
-    "do a", "can a", "can you get", "can back", "can sciatica", "should i worry about", "afraid of", "scared of", "worried about", "read about",
-    "risk of", "prevent", "avoid", "watch out for", "look out for", "is there a risk", "leaflet",
+    "what if", "if i", "if you", "if it", "if my", "in case", "can it cause", "could it cause", "can this cause",
+    "do it cause", "can cause", "could cause", "is it a sign", "a sign of", "signs of", "symptom of", "symptoms of",
+    "warning signs", "what is", "what are", "do a", "can a", "can you get", "can back", "can sciatica",
+    "should i worry about", "afraid of", "scared of", "worried about", "read about", "risk of", "prevent", "avoid",
+    "watch out for", "look out for", "is there a risk", "leaflet",
 )  # fmt: skip
 _TERMINATING: Final = (
     "but", "however", "although", "though", "except", "yet", "still", "because", "since", "which", "aside from", "now", "until",
@@ -117,4 +128,6 @@ class Scopes:
 
 
 # A comma before one of these begins a clause of its own.
-_SUBJECTS = frozenset(map(stem, "i my he she we they it you his her the this that there also just then both left right".split()))
+_SUBJECTS = frozenset(
+    map(stem, "i my he she we they it you his her the this that there also just then both left right".split())
+)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from bot.content import RedFlags
 from bot.safety.decide import decide
-from bot.safety.floor import Floor
+from bot.safety.floor import Floor, FloorHearing
 from bot.safety.languages import LanguageScreen
 from bot.safety.levels import Finding, Heard, Level, Screening
 from bot.safety.model import Judgement, SignModel
@@ -28,8 +28,8 @@ class Screener:
         """Red flags in ``parsed``, read together with what was heard in the last hour. Never raises: a part that breaks
         leaves the others' findings, and the screening is degraded."""
         findings: list[Finding] = []
-        foreign, blocked, halves, hits = False, (), (), ()
-        judgement, is_degraded = None, False
+        foreign = is_degraded = False
+        heard = FloorHearing()
         try:
             foreign, abroad = self._languages.screen(parsed.text, parsed.corrected)
             findings += abroad
@@ -37,19 +37,17 @@ class Screener:
             is_degraded = True
         try:
             heard = self._floor.listen(parsed, (one.concept for one in earlier))
-            hits, halves = heard.hits, heard.halves
-            blocked = tuple(f"{hit.rule}: {hit.phrase} (denied)" for hit in heard.denied[:MOST_BLOCKED_TOLD])
         except Exception:
             is_degraded = True
         try:
             judgement = self._judge(parsed)
         except Exception:
             judgement = None
-        findings += decide(hits, judgement, self._model if judgement else None, self._levels, len(parsed.words))
+        findings += decide(heard.hits, judgement, self._model if judgement else None, self._levels, len(parsed.words))
         return Screening(
             self._ordered(findings),
-            blocked,
-            tuple(Heard(half) for half in halves),
+            tuple(f"{hit.rule}: {hit.phrase} (denied)" for hit in heard.denied[:MOST_BLOCKED_TOLD]),
+            tuple(Heard(half) for half in heard.halves),
             is_foreign=foreign,
             is_degraded=is_degraded or judgement is None,
         )

@@ -9,16 +9,15 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from bot.content import Clinic, Entry, Lexicon, Phrases, RedFlags, UtteranceTests
+from bot.content import Clinic, Entry, Phrases, RedFlag, UtteranceTests
 from bot.content.entries import OutOfScope
 
 MODELS: Final[dict[str, type[BaseModel]]] = {
     "clinic": Clinic,
     "entry": Entry,
-    "lexicon": Lexicon,
     "out-of-scope": OutOfScope,
     "phrases": Phrases,
-    "red-flags": RedFlags,
+    "red-flag": RedFlag,
     "utterances": UtteranceTests,
 }
 # Read as text here, whatever YAML makes of them elsewhere: 0412, 9:30, no.

@@ -29,7 +29,7 @@ def summary(old: Content, new: Content) -> tuple[str, ...]:
 
 def is_medical(old: Content, new: Content) -> bool:
     """Whether a clinician must read it: anything but the clinic's own facts and entries, and what no entry answers."""
-    if old.red_flags != new.red_flags or old.phrases != new.phrases or old.lexicon != new.lexicon:
+    if old.red_flags != new.red_flags or old.phrases != new.phrases:
         return True
     if any(getattr(old.clinic, name) != getattr(new.clinic, name) for name in set(Clinic.model_fields) - CLINIC_FACTS):
         return True
@@ -118,19 +118,18 @@ def _clinic(old: Clinic, new: Clinic) -> Iterator[str]:
 
 
 def _red_flags(old: RedFlags, new: RedFlags) -> Iterator[str]:
-    rules, before = {rule.id: rule for rule in new.rules}, {rule.id: rule for rule in old.rules}
-    for rule_id in rules.keys() | before.keys():
-        if rule_id not in rules:
-            yield f"Red flag {rule_id} is gone: nobody is warned of it any more."
-        elif rule_id not in before:
-            yield f"Red flag {rule_id} is new."
-        elif rules[rule_id] != before[rule_id]:
-            yield f"Red flag {rule_id} changed."
-            yield from changed_texts(before[rule_id], rules[rule_id])
-    if old.concepts != new.concepts or old.scope != new.scope or old.languages != new.languages:
-        yield "Words by which red flags are noticed changed."
-    if (old.signed_by, old.signed_on) != (new.signed_by, new.signed_on):
-        yield f"Red flags are signed by {new.signed_by or 'nobody'}."
+    pages, before = {page.id: page for page in new.pages}, {page.id: page for page in old.pages}
+    for page_id in sorted(pages.keys() | before.keys()):
+        if page_id not in pages:
+            yield f"Red flag {page_id} is gone: nobody is warned of it any more."
+        elif page_id not in before:
+            yield f"Red flag {page_id} is new."
+        elif pages[page_id] != before[page_id]:
+            yield f"Red flag {page_id} changed."
+        if page_id in pages and page_id in before and pages[page_id].signed_by != before[page_id].signed_by:
+            yield f"Red flag {page_id} is signed by {pages[page_id].signed_by or 'nobody'}."
+    if old.languages != new.languages:
+        yield "Words of other languages changed."
 
 
 def _rest(old: Content, new: Content) -> Iterator[str]:
@@ -140,8 +139,6 @@ def _rest(old: Content, new: Content) -> Iterator[str]:
         ]
         yield f"What the bot says besides answers changed: {', '.join(changed).replace('_', ' ')}."
         yield from changed_texts(old.phrases, new.phrases)
-    if old.lexicon != new.lexicon:
-        yield "Words that mean the same changed."
     yield from _messages(old.out_of_scope, new.out_of_scope, "is not for us", "may be answered again")
     if old.small_talk != new.small_talk:
         yield "Small talk changed."

@@ -1,6 +1,8 @@
 """What a message says, found once: corrected words, and one pass of one encoder. Every part of the bot goes by this."""
 
 import re
+import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -56,18 +58,34 @@ class Understanding:
         self.encoder = encoder
         self.trouble = trouble
         self._speller = Speller(known, encoder.words if encoder else ())
-        self.parse = lru_cache(maxsize=MOST_KEPT)(self._parse)
+        self._kept: OrderedDict[str, Parsed] = OrderedDict()
+        self._lock = threading.Lock()
 
-    def _parse(self, text: str) -> Parsed:
-        """What ``text`` says. Never raises: what breaks leaves its part empty, and the floor reads on."""
+    def parse(self, text: str) -> Parsed:
+        """What ``text`` says."""
         return self.parse_all([text])[0]
 
     def parse_all(self, texts: Sequence[str]) -> list[Parsed]:
-        """Many at once, encoded together: for checks and for a backlog."""
+        """Many at once, encoded together: for a backlog, and for checks."""
+        with self._lock:
+            found = {text: self._kept[text] for text in texts if text in self._kept}
+        missing = [text for text in dict.fromkeys(texts) if text not in found]
+        found |= zip(missing, self._parse_new(missing), strict=True)
+        with self._lock:
+            for text in missing[-MOST_KEPT:]:
+                self._kept[text] = found[text]
+            while len(self._kept) > MOST_KEPT:
+                self._kept.popitem(last=False)
+        return [found[text] for text in texts]
+
+    def _parse_new(self, texts: Sequence[str]) -> list[Parsed]:
         read = [self._read(text[:MOST_CHARACTERS]) for text in texts]
         if self.encoder is None:
             return [Parsed(text, *one) for text, one in zip(texts, read, strict=True)]
-        vectors = self.encoder.encode([corrected for corrected, *_ in read])
+        try:
+            vectors = self.encoder.encode([corrected for corrected, *_ in read])
+        except Exception:  # the runtime may refuse anything; the floor must read on, and the screening says it is degraded
+            return [Parsed(text, *one) for text, one in zip(texts, read, strict=True)]
         return [Parsed(text, *one, vector) for text, one, vector in zip(texts, read, vectors, strict=True)]
 
     def _read(self, text: str) -> tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
@@ -131,5 +149,4 @@ def known_words(content: Content) -> frozenset[str]:
         texts += talk.phrasings
     for page in content.red_flags.pages:
         texts += [page.name, page.what, *page.alone, *page.always_heard, *page.must_raise, *page.must_stay_quiet]
-    texts += [wording for _, wording in content.lexicon.wordings()]
     return frozenset(word for text in texts for word in split_words(normalize(text))[0])

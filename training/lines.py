@@ -1,0 +1,110 @@
+"""The lines that the model learns from: ``messages/*.jsonl``, and the content's own ways to ask, which are harmless."""
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from bot.content import Content
+from bot.content.red_flags import HARMLESS
+
+MESSAGES = Path(__file__).parent / "messages"
+TRAIN, HELD_OUT = "train", "held-out"
+OUTSIDE = "none"  # in place of an entry's id: no entry answers this
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """``label``: a page's id or ``harmless``. ``entries``: what would answer it, ``none`` if nothing would, empty if nobody
+    has said. ``source``: "invented", "real", "terse" or "faq"."""
+
+    text: str
+    label: str
+    source: str
+    level: str = "none"
+    entries: tuple[str, ...] = ()
+    doubt: bool = False
+    split: str = TRAIN
+
+    @classmethod
+    def read(cls, stored: dict[str, object], source: str) -> Self:
+        entries = tuple(str(one) for one in stored.get("entries") or ())  # type: ignore[union-attr]
+        if not entries and stored["level"] == "none" and source != "invented":
+            entries = (OUTSIDE,)
+        return cls(
+            str(stored["text"]), str(stored["label"]), source, str(stored["level"]), entries, bool(stored.get("doubt")),
+            str(stored["split"]),
+        )  # fmt: skip
+
+
+def read_messages() -> list[Line]:
+    """Every line of ``messages/``, those held out for measuring too."""
+    sources = {"invented": "invented", "signs": "invented", "terse": "terse"}
+    return [
+        Line.read(json.loads(line), sources.get(path.stem, "real"))
+        for path in sorted(MESSAGES.glob("*.jsonl"))
+        for line in path.read_text("utf-8").splitlines()
+    ]
+
+
+def lines_of(content: Content) -> list[Line]:
+    """The content's own ways to ask: none of them is an alarm."""
+    asked = [(text, entry.id) for entry in content.entries.values() for text in (entry.question, *entry.phrasings)]
+    asked += [(text, OUTSIDE) for text in content.out_of_scope]
+    asked += [(text, OUTSIDE) for talk in content.small_talk.values() for text in talk.phrasings]
+    return [Line(text, HARMLESS, "faq", entries=(entry,)) for text, entry in asked]
+
+
+JOINTS = (". ", " ", ", ", " and also ", "\n")
+_NEXT_KEYS = {
+    "a": "sqwz", "e": "wrd", "i": "uok", "o": "ipl", "u": "yij", "n": "bm", "t": "ry", "s": "ad", "r": "et", "l": "k",
+    "d": "sf", "h": "gj", "m": "n", "c": "xv",
+}  # fmt: skip
+# How often a line is changed in a way that changes nothing. A sign is often buried in another question; thumbs slip.
+BURIED, BURIED_REAL, SLIPPED, UNPUNCTUATED = 0.2, 0.1, 0.2, 0.12
+
+
+class Changes:
+    """Changes lines at random in ways that leave what they say."""
+
+    def __init__(self, questions: Sequence[str], chance: random.Random) -> None:
+        self._questions, self._chance = questions, chance
+
+    def of(self, line: Line) -> str:
+        said, chance = line.text, self._chance
+        if line.label != HARMLESS and chance.random() < (BURIED_REAL if line.source == "real" else BURIED):
+            both = [said, chance.choice(self._questions)]
+            chance.shuffle(both)
+            said = chance.choice(JOINTS).join(both)
+        if chance.random() < SLIPPED:
+            said = self._slip(said)
+        if chance.random() < UNPUNCTUATED:
+            said = "".join(char for char in said if char.isalnum() or char == " ")
+        return said.lower()
+
+    def _slip(self, said: str) -> str:
+        """One or two slips of the thumb: letters swapped, lost, doubled, or the key beside."""
+        chars = list(said)
+        for _ in range(self._chance.choice((1, 1, 2))):
+            at, kind = self._chance.randrange(max(1, len(chars) - 1)), self._chance.random()
+            if len(chars) < 5 or not chars[at].isalpha():
+                continue
+            if kind < 0.3:
+                chars[at], chars[at + 1] = chars[at + 1], chars[at]
+            elif kind < 0.55:
+                del chars[at]
+            elif kind < 0.75:
+                chars.insert(at, chars[at])
+            else:
+                chars[at] = self._chance.choice(_NEXT_KEYS.get(chars[at].lower(), "e"))
+        return "".join(chars)
+
+
+def draw_endlessly(lines: Sequence[Line], chance: random.Random) -> Iterator[Line]:
+    """``lines`` in random order, again and again."""
+    while True:
+        order = list(lines)
+        chance.shuffle(order)
+        yield from order
