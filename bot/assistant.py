@@ -136,6 +136,10 @@ class Assistant:
         ranking = self._matcher.rank(self._understanding.parse(utterance))
         return _without(ranking, self.overrides.off) if self.overrides.off else ranking
 
+    def renewed(self, content: Content) -> "Assistant":
+        """An assistant of ``content``, of which nothing changed that decides which reply a message gets."""
+        return Assistant(content, self._understanding, self._screener, self._matcher, self._whole[1], self.overrides)
+
     def with_overrides(self, overrides: Overrides) -> "Assistant":
         """The same assistant with other things switched off; takes a millisecond."""
         content, facts = self._whole

@@ -69,7 +69,7 @@ def report(settings: Settings) -> list[Finding]:
     for look in (
         lambda: (wrong(remark, "See .env.example.") for remark in settings.remarks),
         lambda: _content(settings, content),
-        lambda: _listening(settings),
+        _model,
         lambda: _edits(settings),
         lambda: _store(settings),
         lambda: _backups(settings),
@@ -124,19 +124,15 @@ def _is_past(line: str, today: date) -> bool:
         return False
 
 
-def _listening(settings: Settings) -> Iterator[Finding]:
-    from bot.learning.sentences import find
+def _model() -> Iterator[Finding]:
+    from bot.understanding import Encoder, ModelError
 
-    if settings.matcher_second_stage == "off":
+    try:
+        yield fine(f"the model that hears is whole ({Encoder().version})")
+    except ModelError as error:
         yield wrong(
-            "MATCHER_SECOND_STAGE=off: red flags in a stranger's words are heard far worse", "Take the setting out."
+            f"the model does not hear, red flags are missed: {error}", "Install the bot again (`make install`)."
         )
-    elif find() is None:
-        yield wrong(
-            "sentence vectors are not installed: red flags in a stranger's words are heard far worse", "make install"
-        )
-    else:
-        yield fine("sentence vectors are installed")
 
 
 def _edits(settings: Settings) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from bot.assistant import Assistant, build
 from bot.checking import problems, problems_in_use, problems_of_lines
 from bot.content import Content, load
 from bot.errors import ContentError, Problem, Severity
-from bot.staff.comparing import Difference, differences
+from bot.staff.comparing import Difference, differences, leads_alike
 from bot.staff.line_vectors import LineEncoder
 from bot.staff.snapshots import SnapshotError, Snapshots, Verdict
 from bot.staff.summary import is_medical, summary, unsigned
@@ -90,47 +90,44 @@ def _check_loaded(content: Content, request: Request, snapshots: Snapshots) -> V
     before = snapshots.verdict(request.base) if old else None
     by_lines = tuple(problems_of_lines(content, now))
     if old and before and leads_alike(old, content):
-        known, in_use, changed = before.known, before.in_use, ()
+        use = _Use(before.known, before.in_use)
     else:
-        known, in_use, changed = _use(content, old, before, request, now)
-    found = sorted((*by_lines, *in_use))
-    errors = _new_ones(found, known, Severity.ERROR)
-    verdict = Verdict(content.version, refused=errors, by_lines=by_lines, in_use=in_use)
+        use = _try_out(content, old, before, request, now)
+    found = sorted((*by_lines, *use.found))
+    errors = _new_ones(found, use.known, Severity.ERROR)
+    verdict = Verdict(content.version, refused=errors, by_lines=by_lines, in_use=use.found)
     if old is None:
         return replace(verdict, is_medical=True)  # nobody can say that it is not
     return replace(
         verdict,
-        remarks=(*unsigned(old, content), *_new_ones(found, known, Severity.WARNING)),
+        remarks=(*unsigned(old, content), *_new_ones(found, use.known, Severity.WARNING)),
         summary=summary(old, content),
-        differences=changed,
+        differences=use.differences,
         is_medical=is_medical(old, content),
     )
 
 
-def leads_alike(old: Content, new: Content) -> bool:
-    """Whether every message leads where it led: all that differs is the clinic's facts and what is said beside answers."""
-    return replace(old, clinic=new.clinic, phrases=new.phrases, version=new.version) == new
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """What answering shows: problems that the base is ``known`` to have, those found now, and who gets another reply."""
 
-
-_InUse = tuple[tuple[Problem, ...], tuple[Problem, ...], tuple[Difference, ...]]
-
-
-def _use(content: Content, old: Content | None, before: Verdict | None, request: Request, now: datetime) -> _InUse:
-    """Both contents answering: the problems of ``old``, those of ``content`` in use, and who gets another reply."""
-    builder = Builder(Path(request.cache_dir))
-    # The new one last: of two contents, its vectors are those that stay in the cache.
-    assistant_before = builder.build(old) if old else None
-    assistant = builder.build(content)
     known: tuple[Problem, ...] = ()
-    if before:
-        known = before.known
-    elif assistant_before:
-        known = tuple(problems(assistant_before.content, assistant_before, now))
-    in_use = tuple(problems_in_use(content, assistant, now))
+    found: tuple[Problem, ...] = ()
+    differences: tuple[Difference, ...] = ()
+
+
+def _try_out(content: Content, old: Content | None, before: Verdict | None, request: Request, now: datetime) -> _Use:
+    builder = Builder(Path(request.cache_dir))
+    if old is None:
+        found = tuple(problems_in_use(content, builder.build(content), now))
+        builder.keep_vectors()
+        return _Use((), found)
+    # The new one last: of two contents, its vectors are those that stay in the cache.
+    answering, edited = builder.build(old), builder.build(content)
+    known = before.known if before else tuple(problems(old, answering, now))
+    found = tuple(problems_in_use(content, edited, now))
     builder.keep_vectors()  # before any message of a patient is read
-    if assistant_before is None:
-        return known, in_use, ()
-    return known, in_use, tuple(differences(assistant_before, assistant, request.missed, now))
+    return _Use(known, found, tuple(differences(answering, edited, request.missed, now)))
 
 
 def check_alone(content: Content, cache_dir: Path, now: datetime) -> list[Problem]:

@@ -13,6 +13,7 @@ from bot.content import Content, load, unread
 from bot.errors import BotError, ContentError, Problem
 from bot.logs import log
 from bot.staff.checker import Checker
+from bot.staff.comparing import leads_alike
 from bot.staff.folder import Files, Folder, hash_of, version_of
 from bot.staff.history import Change, History
 from bot.staff.publishing import Publisher
@@ -259,14 +260,16 @@ class Reloader:
     def _former(self, name: str, wanted: str | None, known: dict[str, bytes]) -> bytes | None:
         return known[name] if hash_of(known.get(name)) == wanted and name in known else self.history.bytes_of(wanted)
 
+    def _made(self, version: str) -> Assistant:
+        content = _without_lines(self.snapshots.content(version))
+        return self._holder().renewed(content) if leads_alike(self.whole(), content) else self._build(content)
+
     async def _go_live(self, verdict: Verdict, change: int) -> None:
         """Loads the checked snapshot beside answering and swaps one reference."""
         pause = sys.getswitchinterval()
         sys.setswitchinterval(TURN_SECONDS)
         try:
-            assistant = await asyncio.to_thread(
-                lambda: self._build(_without_lines(self.snapshots.content(verdict.version)))
-            )
+            assistant = await asyncio.to_thread(self._made, verdict.version)
         finally:
             sys.setswitchinterval(pause)
         self._holder.swap(assistant.with_overrides(self.overrides) if self.overrides else assistant)

@@ -5,7 +5,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -52,10 +52,12 @@ class Verdict:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        names = ("refused", "by_lines", "in_use", "remarks")
-        lists = {name: tuple(_problem(one) for one in stored[name]) for name in names}
-        found = tuple(Difference.from_json(one) for one in stored["differences"])
-        return cls(**{**stored, **lists, "differences": found, "summary": tuple(stored["summary"])})
+        """Of a verdict that another version of the bot has stored, what this one knows."""
+        found = {field.name: stored[field.name] for field in fields(cls) if field.name in stored}
+        for name in {"refused", "by_lines", "in_use", "remarks"} & found.keys():
+            found[name] = tuple(_problem(one) for one in found[name])
+        found["differences"] = tuple(Difference.from_json(one) for one in found.get("differences", ()))
+        return cls(**{**found, "summary": tuple(found.get("summary", ()))})
 
 
 def _problem(stored: Mapping[str, Any]) -> Problem:
