@@ -7,6 +7,7 @@ from typing import Any
 from bot.assistant import Assistant
 from bot.conversation import Conversation, Kind, Message, Outcome, Turn
 from bot.safety import Finding, Level, Screening
+from bot.safety.model import nearest_taught
 
 _KINDS = {
     Outcome.ANSWER: "answer",
@@ -16,6 +17,8 @@ _KINDS = {
     Outcome.SMALL_TALK: "smalltalk",
     Outcome.HANDOFF: "answer",
 }
+
+MOST_TAUGHT = 100  # characters of a taught message that are shown
 
 
 def ask(assistant: Assistant, utterance: str, now: datetime) -> Turn:
@@ -50,6 +53,7 @@ def explain(assistant: Assistant, utterance: str, now: datetime) -> Iterator[str
         yield "paused     staff paused all answers; warnings go on"
     yield from (f"silenced   {entry}" for entry in sorted(assistant.overrides.off))
     yield from _screened(turn)
+    yield from _taught(assistant, utterance)
     top = turn.screening.top if turn.screening else None
     if not (top and top.level is Level.EMERGENCY):
         yield from _ranked(assistant, utterance)
@@ -73,6 +77,16 @@ def _screened(turn: Turn) -> Iterator[str]:
     yield from (f"blocked    {blocked}" for blocked in screening.blocked)
     if screening.is_foreign:
         yield "screened   another language or script"
+
+
+def _taught(assistant: Assistant, utterance: str) -> Iterator[str]:
+    """What the model was taught of messages like this one: it can't say more of why."""
+    (parsed,) = assistant.parse([utterance])
+    if parsed.vectors is None:
+        yield f"model      missing: {assistant.trouble or 'it failed on this message'}"
+        return
+    for likeness, label, text in nearest_taught(parsed.vectors[0]):
+        yield f"taught     {likeness:5.2f}  {label}: {text[:MOST_TAUGHT]}{'…' * (len(text) > MOST_TAUGHT)}"
 
 
 def _ranked(assistant: Assistant, utterance: str) -> Iterator[str]:

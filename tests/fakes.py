@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from bot.conversation import Kind, Message
 from bot.matching import Candidate, Confidence, Ranking
 from bot.safety import Finding, Heard, Level, Screening
+from bot.understanding import Parsed, Understanding
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -26,47 +27,44 @@ def command(name: str, rest: str = "", *, now: datetime = NOON) -> Message:
     return text(rest, now=now, kind=Kind.COMMAND, action=name)
 
 
+# Reads words, encodes nothing: for tests whose parts are fakes.
+READS_ONLY = Understanding((), None)
+
+
 class FakeScreener:
     """Finds what it was told to find in which words."""
-
-    is_slow = False
 
     def __init__(self, findings: dict[str, tuple[Level, str]] | None = None) -> None:
         self.findings = findings or {}
         self.earlier: list[Sequence[Heard]] = []
 
-    def find_red_flag(self, utterance: str, earlier: Sequence[Heard] = ()) -> Screening:
+    def screen(self, parsed: Parsed, earlier: Sequence[Heard] = ()) -> Screening:
+        utterance = parsed.text
         self.earlier.append(earlier)
         found = [
             Finding(level, rule, ("told so",)) for words, (level, rule) in self.findings.items() if words in utterance
         ]
         found.sort(key=lambda finding: -finding.level.rank)
-        heard = (Heard("pain", "said", "now"),) if "pain" in utterance else ()
+        heard = (Heard("pain"),) if "pain" in utterance else ()
         return Screening(tuple(found), heard=heard, is_foreign="foreign" in utterance)
-
-    def listen(self, _utterance: str, screening: Screening) -> Screening:
-        return screening
 
 
 class FakeMatcher:
     """Ranks by the words it was told."""
 
-    has_second_stage = False
-
     def __init__(self, rankings: dict[str, Ranking] | None = None) -> None:
         self.rankings = rankings or {}
 
-    def rank(self, utterance: str) -> Ranking:
+    def rank(self, parsed: Parsed) -> Ranking:
+        utterance = parsed.text
         return next((ranking for words, ranking in self.rankings.items() if words in utterance), Ranking())
 
 
 class BrokenMatcher:
     """Fails on every utterance."""
 
-    has_second_stage = False
-
-    def rank(self, utterance: str) -> Ranking:
-        raise RuntimeError(utterance)
+    def rank(self, parsed: Parsed) -> Ranking:
+        raise RuntimeError(parsed.text)
 
 
 def sure(entry: str, **more: object) -> Ranking:

@@ -4,13 +4,25 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from fakes import NOON, BrokenMatcher, FakeMatcher, FakeScreener, command, small_talk, sure, tap, text, unsure
+from fakes import (
+    NOON,
+    READS_ONLY,
+    BrokenMatcher,
+    FakeMatcher,
+    FakeScreener,
+    command,
+    small_talk,
+    sure,
+    tap,
+    text,
+    unsure,
+)
 
 from bot.asking import as_json
 from bot.assistant import Assistant
 from bot.conversation import BlockKind, Conversation, Escalated, Feedback, Forget, Kind, Message, Missed, Outcome, Turn
 from bot.matching import Candidate
-from bot.safety import Finding, Level
+from bot.safety import Level
 
 EMERGENCY = (Level.EMERGENCY, "bladder-bowel-control")
 URGENT = (Level.URGENT, "fever-with-pain")
@@ -21,7 +33,7 @@ CHECK = (Level.CHECK, "saddle-numbness")
 @pytest.fixture
 def made(content):
     def make(findings=None, rankings=None, matcher=None):
-        return Assistant(content, FakeScreener(findings), matcher or FakeMatcher(rankings))
+        return Assistant(content, READS_ONLY, FakeScreener(findings), matcher or FakeMatcher(rankings))
 
     return make
 
@@ -36,26 +48,16 @@ def actions(turn: Turn) -> list[str]:
     return [button.action for row in turn.reply.buttons for button in row]
 
 
-class CloseScreener(FakeScreener):
-    """Hears an emergency only when it listens."""
-
-    def listen(self, utterance, screening):
-        found = (Finding(*EMERGENCY),) if "slipper" in utterance else ()
-        return replace(screening, findings=found or screening.findings)
-
-
-def test_what_is_heard_by_listening_brings_the_card_also_after_an_earlier_screening(content):
-    assistant = Assistant(content, CloseScreener(), FakeMatcher({"slipper": sure("ice")}))
-    message = text("my slipper comes off and I do not notice")
-    for screening in (None, assistant.screen(message, Conversation())):
-        turn = assistant.reply(message, Conversation(), screening)
-        assert (turn.outcome, turn.entry) == (Outcome.ESCALATION, "")
-
-
-def test_what_follows_a_command_is_listened_to_and_a_buttons_words_are_not(content):
-    assistant = Assistant(content, CloseScreener(), FakeMatcher())
+def test_what_follows_a_command_is_screened_and_the_label_of_a_closed_question_is_not(made):
+    assistant = made({"slipper": EMERGENCY})
     assert assistant.reply(command("topics", "slipper"), Conversation()).outcome is Outcome.ESCALATION
-    assert assistant.reply(tap("t:relief", "slipper"), Conversation()).outcome is not Outcome.ESCALATION
+    assert assistant.reply(tap("c:n:saddle-numbness", "slipper"), Conversation()).outcome is not Outcome.ESCALATION
+
+
+def test_a_burst_is_read_as_one_text_which_may_only_raise(made):
+    assistant = made({"numb\nbetween": EMERGENCY, "hot": URGENT})
+    assert assistant.screen(text("between my legs"), Conversation(), "numb").top.level is Level.EMERGENCY
+    assert assistant.screen(text("I am hot"), Conversation(), "nothing else").top.level is Level.URGENT
 
 
 def test_a_sign_that_only_asks_is_asked_under_a_commands_answer_too(made):

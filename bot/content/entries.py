@@ -30,7 +30,7 @@ class Entry(Model):
     group: Id = "other"
     question: Annotated[Text, StringConstraints(max_length=60)]
     phrasings: Annotated[tuple[Text, ...], Field(min_length=1)]
-    not_for: tuple[Text, ...] = ()
+    not_for: tuple[Text, ...] = ()  # without effect since one encoder matches; read so that older folders load
     answer: Text
     disclaimer: Id = "general"
     see_also: tuple[Id, ...] = ()

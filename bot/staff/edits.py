@@ -132,7 +132,6 @@ group: other
 question: x
 phrasings:
   - x
-not_for: []
 answer: |
   x
 disclaimer: general

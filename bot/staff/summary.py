@@ -78,9 +78,6 @@ def _entry(old: Entry, new: Entry) -> Iterator[str]:
     yield from _messages(
         old.phrasings, new.phrasings, f"leads to “{new.question}”", f"no longer leads to “{new.question}”"
     )
-    yield from _messages(
-        old.not_for, new.not_for, f"does not mean “{new.question}”", f"may mean “{new.question}” again"
-    )
     if (old.reviewed_by, old.reviewed_on) != (new.reviewed_by, new.reviewed_on):
         yield f"“{new.question}” is signed by {new.reviewed_by or 'nobody'}{f', {new.reviewed_on}' if new.reviewed_on else ''}."
     rest = ("group", "disclaimer", "see_also", "sources", "review_by", "aliases")

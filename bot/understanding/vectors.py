@@ -5,6 +5,7 @@ The only cache of the bot. A vector depends on nothing but the text and the enco
 
 import contextlib
 import hashlib
+import io
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -81,7 +82,7 @@ def write_vectors(path: Path, vectors: dict[int, np.ndarray]) -> None:
 def _read(path: Path) -> dict[int, np.ndarray]:
     """Vectors by key; none where the file is missing or damaged, as they can be computed again."""
     try:
-        with np.load(path) as kept:
+        with np.load(io.BytesIO(path.read_bytes())) as kept:
             return dict(zip(kept["keys"].tolist(), kept["vectors"], strict=True))
     except Exception:
         return {}
