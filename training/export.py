@@ -59,7 +59,13 @@ def export_taught(lines: Sequence[tuple[str, str]], vectors: np.ndarray, folder:
     low = vectors @ axes
     low /= np.linalg.norm(low, axis=1, keepdims=True)
     packed = np.frombuffer(zlib.compress(json.dumps(lines, ensure_ascii=False).encode(), 9), np.uint8)
-    np.savez(folder / "taught.npz", codes=np.round(low * 127).astype(np.int8), scale=np.float32(1 / 127), axes=axes, lines=packed)
+    np.savez(
+        folder / "taught.npz",
+        codes=np.round(low * 127).astype(np.int8),
+        scale=np.float32(1 / 127),
+        axes=axes,
+        lines=packed,
+    )
 
 
 def export_manifest(folder: Path, **facts: Any) -> None:

@@ -69,11 +69,20 @@ BURIED, BURIED_REAL, SLIPPED, UNPUNCTUATED = 0.2, 0.1, 0.2, 0.12
 class Changes:
     """Changes lines at random in ways that leave what they say."""
 
-    def __init__(self, questions: Sequence[str], chance: random.Random) -> None:
-        self._questions, self._chance = questions, chance
+    def __init__(self, lines: Sequence[Line], chance: random.Random, told_among: float) -> None:
+        """``told_among``: how often a real line stands before or behind a real story in which nothing is wrong."""
+        self._questions = [line.text for line in lines if line.source == "faq" and line.entries != (OUTSIDE,)]
+        self._stories = [
+            line.text for line in lines if line.source == "real" and line.level == "none" and not line.doubt
+        ]
+        self._chance, self._told_among = chance, told_among
 
     def of(self, line: Line) -> str:
         said, chance = line.text, self._chance
+        if line.source == "real" and chance.random() < self._told_among:
+            both = [said, chance.choice(self._stories)]
+            chance.shuffle(both)
+            said = chance.choice(JOINTS).join(both)
         if line.label != HARMLESS and chance.random() < (BURIED_REAL if line.source == "real" else BURIED):
             both = [said, chance.choice(self._questions)]
             chance.shuffle(both)

@@ -4,7 +4,6 @@ Every line is judged by a head, and by neighbours, that have not seen it nor the
 of the same post; so the weights know what to trust of a stranger's words.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,10 @@ STEPS = 150
 # share of the answers may be wrong.
 MOST_OUTSIDE, MOST_WRONG = 0.04, 0.06
 SUGGEST_FROM = 0.06
+BOUNDS = (
+    0.4,
+    0.7,
+)  # below, a wrong answer is nearly as likely as a right one; above, each one spared costs five right ones
 
 
 def learn_pairs(content: Content, encoder: Encoder, folder: Path) -> dict[str, float]:
@@ -45,7 +48,10 @@ def learn_pairs(content: Content, encoder: Encoder, folder: Path) -> dict[str, f
     known |= {text for test in content.utterances for text in test.utterances}
     known |= {text for page in content.red_flags.pages for text in (*page.must_raise, *page.must_stay_quiet)}
     every = sorted(known)
-    write_vectors(folder / "vectors.npz", {key_of(text): pack_vector(one) for text, one in zip(every, store.find(every), strict=True)})
+    write_vectors(
+        folder / "vectors.npz",
+        {key_of(text): pack_vector(one) for text, one in zip(every, store.find(every), strict=True)},
+    )
     owners = np.repeat(np.arange(len(asked)), [len(one) for one in asked])
     features = _features(lines, sentences, owners, len(asked))
     weights = _fit(features, owners)
@@ -54,15 +60,21 @@ def learn_pairs(content: Content, encoder: Encoder, folder: Path) -> dict[str, f
     is_in = owners < len(asked) - 1
     is_right = is_in & (first == owners)
     outside_from = float(np.quantile(best[~is_in], 1 - MOST_OUTSIDE))
-    order = np.sort(best[is_in])
-    wrong_from = next((float(at) for at in order if ((~is_right) & is_in & (best >= at)).sum() <= MOST_WRONG * (is_in & (best >= at)).sum()), 0.5)
-    answer_from = min(max(outside_from, wrong_from, 0.4), 0.7)
+    answer_from = min(max(outside_from, _sure_from(best[is_in], is_right[is_in]), BOUNDS[0]), BOUNDS[1])
     np.savez(folder / "matching.npz", **weights, answer_from=answer_from, suggest_from=SUGGEST_FROM)
     return {
         "first right": float(is_right[is_in].mean()), "answered right": float((is_right & (best >= answer_from))[is_in].mean()),
         "answered wrong": float((~is_right & (best >= answer_from))[is_in].mean()), "answer from": answer_from,
         "outside answered": float((best[~is_in] >= answer_from).mean()),
     }  # fmt: skip
+
+
+def _sure_from(best: Floats, is_right: np.ndarray) -> float:
+    """The probability from which on at most ``MOST_WRONG`` of the answers would be wrong."""
+    order = np.argsort(-best)
+    wrong = np.cumsum(~is_right[order]) / np.arange(1, len(order) + 1)
+    good = np.flatnonzero(wrong <= MOST_WRONG)
+    return float(best[order[good[-1]]]) if len(good) else 1.0
 
 
 def _features(lines: Lines, sentences: Lines, owners: np.ndarray, count: int) -> Floats:
@@ -103,7 +115,9 @@ def _fit(features: Floats, owners: np.ndarray) -> dict[str, np.ndarray]:
 
 def _chances(features: Floats, weights: dict[str, np.ndarray]) -> Floats:
     scaled = (features - weights["center"]) / weights["scale"]
-    scores = np.concatenate([scaled[:, :-1] @ weights["entry"], scaled[:, -1:] @ weights["none"] + weights["bias"]], axis=1)
+    scores = np.concatenate(
+        [scaled[:, :-1] @ weights["entry"], scaled[:, -1:] @ weights["none"] + weights["bias"]], axis=1
+    )
     powers = np.exp(scores - scores.max(1, keepdims=True))
     chances: Floats = powers / powers.sum(1, keepdims=True)
     return chances

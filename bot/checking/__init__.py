@@ -210,11 +210,13 @@ def _red_flag_lines(content: Content, assistant: Assistant) -> Iterator[Problem]
             top = assistant.find_red_flag(line).top
             if top is None or top.level.rank < level.rank:
                 heard = f"only {top.level} ({top.rule})" if top else "nothing"
-                yield _example(content, page.id, "must_raise", index, f"`{line}` must raise {level}, it raises {heard}.")
+                yield _example(
+                    content, page.id, "must_raise", index, f"`{line}` must raise {level}, it raises {heard}."
+                )
         for index, line in enumerate(page.must_stay_quiet):
             top = assistant.find_red_flag(line).top
             if top and top.level in (Level.EMERGENCY, Level.URGENT):
-                message = f"`{line}` must raise no alarm, it raises {top.level} ({top.rule})."
+                message = f"`{line}` must raise no alarm, it raises {top.level} ({top.rule}, {top.evidence[0]})."
                 yield _example(content, page.id, "must_stay_quiet", index, message)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, RootModel, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, RootModel, field_validator, model_validator
 
 from bot.content.entries import Id, Model, Text
 
@@ -22,6 +22,16 @@ def _split(value: object) -> object:
 
 
 Items = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+def _two_sides(phrase: str) -> str:
+    sides = groups(phrase)
+    if len(sides) > 2 or not all(sides) or f" {phrase} ".count(NEAR) >= len(sides):
+        raise ValueError("`near` stands between two groups of words. | Write words on both sides of one `near`.")
+    return phrase
+
+
+Phrase = Annotated[Text, AfterValidator(_two_sides)]
 
 
 class Card(Model):
@@ -56,8 +66,8 @@ class RedFlag(Model):
     card: Card | None = None
     line: str = ""
     check: Check | None = None
-    alone: tuple[Text, ...] = ()
-    always_heard: Annotated[tuple[Text, ...], Field(min_length=1)]
+    alone: tuple[Phrase, ...] = ()
+    always_heard: Annotated[tuple[Phrase, ...], Field(min_length=1)]
     must_raise: Annotated[tuple[Text, ...], Field(min_length=1)]
     must_stay_quiet: tuple[Text, ...] = ()
 
@@ -72,6 +82,8 @@ class RedFlag(Model):
             raise ValueError("a `soon` page says nothing. | Write its `line`.")
         if self.level != "soon" and self.card is None:
             raise ValueError(f"an {self.level} page has no card. | Write its `card`.")
+        if self.level != "soon" and self.check is None:
+            raise ValueError(f"an {self.level} page asks nothing where it is in doubt. | Write its `check`.")
         return self
 
     def phrases(self) -> Iterator[tuple[str, int, str]]:

@@ -69,8 +69,11 @@ def decide(
 def _by_model(judgement: Judgement, model: SignModel, opinion: Opinion, levels: Mapping[str, Level]) -> list[Finding]:
     findings = []
     if opinion in (Opinion.ALARM, Opinion.UNSURE):
-        sign = judgement.likeliest(levels, LOUD)
-        level = levels[sign] if opinion is Opinion.ALARM else Level.CHECK
+        # In doubt between two levels the higher one is taken (clinical reference, language rule 11).
+        emergencies = sum(share for sign, share in judgement.signs.items() if levels.get(sign) is Level.EMERGENCY)
+        level = Level.EMERGENCY if emergencies >= model.emergency * judgement.alarm else Level.URGENT
+        sign = judgement.likeliest(levels, (level,))
+        level = level if opinion is Opinion.ALARM else Level.CHECK
         evidence = f"model: alarm {judgement.alarm:.2f}, {sign} {judgement.signs[sign]:.2f}"
         findings.append(Finding(level, sign, (evidence,)))
     findings += [

@@ -4,22 +4,26 @@ A phrase's words must stand one after the other, with at most one other word bet
 "my", "the" … don't count. The two sides of ``near`` stand within a few words of each other in one sentence.
 """
 
+import zlib
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from bot.content.red_flags import RedFlag, groups
-from bot.safety.negation import Scopes, Span
+from bot.safety.negation import Scopes
 from bot.understanding import Parsed, split_words
 
 NEAR_WORDS: Final = 6  # words between the two sides of a `near`
+LONGEST: Final = 12  # words of one wording, those between them included; where to begin to look for a neighbour
 _SILENT: Final = frozenset(
     "my the a an his her their our your its i he she of really very so just quite bit is are am be been".split()
 )
 _SHORT_ENOUGH: Final = 8  # words of a message that may complete what an earlier one began
 
 Wording = tuple[str, ...]
-Sides = dict[int, dict[int, list[Span]]]  # phrase, side: where it stands
+Place = tuple[int, ...]  # the words of a wording, in their order
+Sides = dict[int, dict[int, list[Place]]]  # phrase, side: where it stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +43,15 @@ class _Phrase:
     is_alone: bool
     sides: tuple[tuple[Wording, ...], ...]
 
+    def half(self, side: int) -> str:
+        """What is kept of one side for an hour: no words of anybody, and the same after the other phrases are edited."""
+        return f"{self.rule}/{zlib.crc32(self.text.encode()):08x}/{side}"
+
 
 @dataclass(frozen=True, slots=True)
 class FloorHearing:
     """What the floor met in one message. ``denied``: phrases that a negation took back, for whoever asks why.
-    ``halves``: sides of a `near` of which the other was not said, as ``"rule/number/side"``."""
+    ``halves``: sides of a `near` of which the other was not said, as ``"page/phrase/side"``."""
 
     hits: tuple[Hit, ...] = ()
     denied: tuple[Hit, ...] = ()
@@ -77,9 +85,10 @@ class Floor:
         sides: Sides = {}
         for first, one in enumerate(stems):
             for number, side, at in self._by_word.get(one, ()):
-                if last := _end(stems, first, self._phrases[number].sides[side][at]):
-                    place = counting[first], counting[last - 1] + 1
-                    sides.setdefault(number, {}).setdefault(side, []).append(place)
+                if found := _find(stems, first, self._phrases[number].sides[side][at]):
+                    place = tuple(counting[word] for word in found)
+                    if _is_one_sentence(parsed, place[0], place[-1]):
+                        sides.setdefault(number, {}).setdefault(side, []).append(place)
         return self._judged(parsed, sides, set(earlier))
 
     def _judged(self, parsed: Parsed, sides: Sides, earlier: set[str]) -> FloorHearing:
@@ -90,7 +99,7 @@ class Floor:
         halves: list[str] = []
         for number in sorted(sides):
             phrase, found = self._phrases[number], sides[number]
-            places = list(_places(parsed, phrase, found))
+            places = list(_places(parsed, found, len(phrase.sides)))
             true = [place for place in places if not scopes.is_denied(place)]
             if true:
                 is_supposed = all(scopes.is_supposed(place) for place in true)
@@ -99,9 +108,9 @@ class Floor:
                 denied.append(Hit(phrase.rule, phrase.text))
             elif len(phrase.sides) == 2 and phrase.rule in self._emergencies and len(found) == 1:
                 side = next(iter(found))
-                if any(not scopes.is_denied((place,)) for place in found[side]):
-                    halves.append(f"{phrase.rule}/{number}/{side}")
-                    if is_short and f"{phrase.rule}/{number}/{1 - side}" in earlier:
+                if any(not scopes.is_denied(place) for place in found[side]):
+                    halves.append(phrase.half(side))
+                    if is_short and phrase.half(1 - side) in earlier:
                         hits.append(Hit(phrase.rule, f"{phrase.text} (with an earlier message)"))
         return FloorHearing(tuple(hits), tuple(denied), tuple(halves))
 
@@ -117,27 +126,32 @@ def compile_wording(said: str) -> Wording:
     return counting or stems
 
 
-def _end(stems: Sequence[str], first: int, wording: Wording) -> int:
-    """Where ``wording`` ends that begins at ``first``, one word between allowed; 0 if it does not stand there."""
-    at = first + 1
+def _find(stems: Sequence[str], first: int, wording: Wording) -> list[int]:
+    """Where the words of ``wording`` stand that begins at ``first``, one word between allowed; nothing if it does not."""
+    found = [first]
     for wanted in wording[1:]:
-        if at < len(stems) and stems[at] == wanted:
-            at += 1
-        elif at + 1 < len(stems) and stems[at + 1] == wanted:
-            at += 2
-        else:
-            return 0
-    return at
+        at = next((at for at in (found[-1] + 1, found[-1] + 2) if stems[at : at + 1] == [wanted]), None)
+        if at is None:
+            return []
+        found.append(at)
+    return found
 
 
-def _places(parsed: Parsed, phrase: _Phrase, found: dict[int, list[Span]]) -> Iterator[tuple[Span, ...]]:
-    """Where the whole phrase stands: the span of its words, or of each side."""
-    if len(phrase.sides) == 1:
-        yield from ((span,) for span in found.get(0, ()) if "." not in parsed.breaks[span[0] + 1 : span[1]])
+def _places(parsed: Parsed, found: dict[int, list[Place]], sides: int) -> Iterator[Place]:
+    """Where a phrase of so many ``sides`` stands whole."""
+    if sides == 1:
+        yield from found.get(0, ())
         return
+    rights = sorted(found.get(1, ()))
     for left in found.get(0, ()):
-        for right in found.get(1, ()):
-            start, end = min(left[0], right[0]), max(left[1], right[1])
-            between = max(left[0], right[0]) - min(left[1], right[1])
-            if between <= NEAR_WORDS and "." not in parsed.breaks[start + 1 : end]:
-                yield left, right
+        start = bisect_left(rights, (left[0] - NEAR_WORDS - LONGEST,))
+        for right in rights[start:]:
+            if right[0] > left[-1] + NEAR_WORDS + 1:
+                break
+            between = max(left[0], right[0]) - min(left[-1], right[-1]) - 1
+            if between <= NEAR_WORDS and _is_one_sentence(parsed, min(left[0], right[0]), max(left[-1], right[-1])):
+                yield left + right
+
+
+def _is_one_sentence(parsed: Parsed, first: int, last: int) -> bool:
+    return not any(mark in ".?" for mark in parsed.breaks[first + 1 : last + 1] if mark)

@@ -32,7 +32,12 @@ class Judgement:
 
 
 class SignModel:
-    """``weights`` (width × classes) and ``bias`` of a softmax over ``classes``. Immutable."""
+    """``weights`` (width × classes) and ``bias`` of a softmax over ``classes``. Immutable.
+
+    Thresholds of the probability of an alarm: from ``sure`` on it is one, from ``unsure`` on it is asked about, below
+    ``harmless`` the model is sure that it is none. ``emergency``: share of an alarm from which on it is an emergency.
+    ``soon``: probability of a sign of that level from which on its line is shown.
+    """
 
     def __init__(self, encoder: Encoder, levels: Mapping[str, str], folder: Path = FOLDER) -> None:
         """``levels``: of each page by id. Signs that the model knows and the content has not count as nothing."""
@@ -45,6 +50,7 @@ class SignModel:
         self.unsure = float(encoder.manifest["unsure"])
         self.harmless = float(encoder.manifest["harmless"])
         self.soon = float(encoder.manifest["soon"])
+        self.emergency = float(encoder.manifest["emergency"])
 
     def judge(self, vectors: Floats) -> Judgement:
         """The windows of one message together: the loudest of a long message counts for each sign."""
@@ -54,6 +60,8 @@ class SignModel:
         loudest = int(shares[:, self._is_alarm].sum(axis=1).argmax())
         whole = shares.max(axis=0)
         whole[self._is_alarm] = shares[loudest][self._is_alarm]
+        if not np.isfinite(whole).all():
+            raise FloatingPointError("the model gave no number")
         signs = {name: float(share) for name, share in zip(self._classes, whole, strict=True) if name != HARMLESS}
         return Judgement(signs, float(whole[self._is_alarm].sum()))
 

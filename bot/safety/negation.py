@@ -1,59 +1,60 @@
 """Negation scope by the published way: ConText (Harkema et al. 2009, J Biomed Inform 42:839) after NegEx (Chapman et al. 2001,
 J Biomed Inform 34:301). A trigger reaches to the end of its clause or to a terminating word; a pseudo-trigger reaches
-nothing. "can't pee" and "no feeling" are signs, not denials: they are words of the phrase itself, outside any trigger.
+nothing. "can't pee" and "no feeling" are signs, not denials: a trigger that is a word of the phrase denies nothing in it.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from bot.vocabulary import stem
 
 # From the papers' lists, as far as patients use them; one per line of thought, in words as `split_words` gives them.
-# A trigger of the first list denies what follows it, one of the second what stands before it.
-_FORWARD: Final = (
-    "no", "not", "never", "without", "nor", "neither", "denies", "deny", "free of", "absence of", "rule out",
-    "ruled out", "no sign of", "no signs of", "not have", "did not", "do not", "is not", "have not", "never had",
-    "negative for", "apart from", "rather than", "instead of", "nothing like",
+# A trigger of the first two lists denies what follows it (one of the second all items of a list), of the third what stands
+# before it.
+_FORWARD: Final = ("not", "never", "ruled out", "rule out")
+_LISTING: Final = (
+    "no", "without", "nor", "neither", "denies", "deny", "free of", "absence of", "no sign of", "no signs of", "not have", "not had",
+    "never had", "negative for", "apart from", "rather than", "instead of", "nothing like",
 )  # fmt: skip
 _BACKWARD: Final = (
-    "ruled out",
-    "unlikely",
-    "was negative",
-    "is negative",
-    "were negative",
-    "is fine",
-    "are fine",
-    "normal",
-    "is ok",
-)
+    "ruled out", "unlikely",
+    *(f"{verb} {found}" for verb in ("is", "are", "was", "were", "feels") for found in ("fine", "normal", "ok", "negative")),
+)  # fmt: skip
 _PSEUDO: Final = (
     "not only", "not just", "no idea", "not sure", "not certain", "no increase", "no change", "no wonder", "no matter", "not better",
     "no better", "no relief", "no improvement", "not know", "why not", "not to mention", "not help", "not necessarily",
-    "no one", "no doubt",
+    "no one", "no doubt", "as if", "even if",
 )  # fmt: skip
 # Hypothetical (ConText): what is asked or supposed in general is answered as a question.
 _HYPOTHETICAL: Final = (
-    "what if", "if i", "if you", "if it", "if my", "in case", "can it cause", "could it cause", "can this cause",
-    "do it cause", "can cause", "could cause", "is it a sign", "a sign of", "signs of", "symptom of", "symptoms of",
-    "warning signs", "what is", "what are", "do a", "can a", "can you get", "can back", "can sciatica",
-    "should i worry about", "afraid of", "scared of", "worried about", "read about", "risk of", "prevent", "avoid",
-    "watch out for", "look out for", "is there a risk", "leaflet",
+    "if", "in case", "can it cause", "could it cause", "can this cause", "do it cause",
+    "can cause", "could cause", "is it a sign", "a sign of", "signs of", "symptom of", "symptoms of", "warning signs", "what is",
+    "what are",
+    "do a", "can a", "could a", "can you get", "can back", "can sciatica", "should i worry about", "afraid of", "scared of",
+    "worried about",
+    "read about", "risk of", "prevent", "avoid", "watch out for", "look out for", "is there a risk", "leaflet",
 )  # fmt: skip
 _TERMINATING: Final = (
-    "but", "however", "although", "though", "except", "yet", "still", "because", "since", "which", "aside from", "now", "until",
+    "but", "however", "although", "though", "except", "yet", "still", "because", "since", "which", "aside from", "now", "until", "why",
 )  # fmt: skip
-_MOST_REACHED = 8  # words a trigger reaches at most; the papers take five, patients list more
+_ANSWERS: Final = ("no", "nope", "none", "never")
+_MOST_REACHED = 8  # words a trigger reaches at most, counted anew after "or" and a comma; the papers take five
+_HARD = frozenset(".?")  # breaks that end a sentence
 
 
 def _stems(phrases: Sequence[str]) -> frozenset[tuple[str, ...]]:
     return frozenset(tuple(stem(word) for word in phrase.split()) for phrase in phrases)
 
 
-FORWARD, BACKWARD, PSEUDO, HYPOTHETICAL, TERMINATING = map(
-    _stems, (_FORWARD, _BACKWARD, _PSEUDO, _HYPOTHETICAL, _TERMINATING)
+FORWARD, LISTING, BACKWARD, PSEUDO, HYPOTHETICAL, TERMINATING, ANSWERS = map(
+    _stems, (_FORWARD, _LISTING, _BACKWARD, _PSEUDO, _HYPOTHETICAL, _TERMINATING, _ANSWERS)
 )
 _LONGEST = 4
-Span = tuple[int, int]  # words from .. up to
+_OWNERS = frozenset(map(stem, "i my he his she her we our they their you your it".split()))
+# A comma before one of these begins a clause of its own; the first of them never follow a "no" that denies.
+_SUBJECTS = _OWNERS | frozenset(map(stem, "the this that there also just then both left right cant".split()))
+_OR = frozenset(map(stem, ("or", "nor")))
 
 
 class Scopes:
@@ -61,33 +62,37 @@ class Scopes:
 
     def __init__(self, stems: Sequence[str], breaks: Sequence[str]) -> None:
         self._stems, self._breaks = stems, breaks
-        self._denied_by: list[set[int]] = [set() for _ in stems]  # for each word, where its triggers stand
+        self._denied_by: list[set[int]] = [set() for _ in stems]  # for each word, where the words of its triggers stand
         self._supposed: set[int] = set()
         at = 0
         while at < len(stems):
-            at += self._trigger(at)
+            at += self._mark(at)
 
-    def is_denied(self, spans: Sequence[Span]) -> bool:
-        """Whether a trigger that is none of the words of ``spans`` reaches one of them."""
-        own = {at for start, end in spans for at in range(start, end)}
+    def is_denied(self, words: Iterable[int]) -> bool:
+        """Whether a trigger that is none of ``words`` reaches one of them."""
+        own = set(words)
         return any(self._denied_by[at] - own for at in own)
 
-    def is_supposed(self, spans: Sequence[Span]) -> bool:
-        return any(at in self._supposed for start, end in spans for at in range(start, end))
+    def is_supposed(self, words: Iterable[int]) -> bool:
+        return not self._supposed.isdisjoint(words)
 
-    def _trigger(self, at: int) -> int:
+    def _mark(self, at: int) -> int:
         """Marks what the trigger at ``at`` reaches; how many words to go on."""
         if length := self._longest(at, PSEUDO):
             return length
         if length := self._longest(at, HYPOTHETICAL):
-            self._supposed.update(self._reach(at + length, is_sentence=True))
+            for word in self._clause(at + length):
+                if word in self._supposed:
+                    break  # by an earlier trigger, to the end of the clause
+                self._supposed.add(word)
             return length
-        if length := self._longest(at, BACKWARD):
+        if self._longest(at, BACKWARD) or self._is_answer(at):
             self._deny(self._reach_back(at), at)
-        if length := self._longest(at, FORWARD):
-            self._deny(self._reach(at + length), at)
-            return length
-        return 1
+        if length := self._longest(at, LISTING):
+            self._deny(self._reach(at + length, is_list=True), at)
+        elif length := self._longest(at, FORWARD):
+            self._deny(self._reach(at + length, is_list=False), at)
+        return length or 1
 
     def _longest(self, at: int, among: frozenset[tuple[str, ...]]) -> int:
         """Words of the longest of ``among`` that stands at ``at``; 0 if none does."""
@@ -96,25 +101,52 @@ class Scopes:
                 return length
         return 0
 
-    def _deny(self, reached: Sequence[int], trigger: int) -> None:
+    def _is_answer(self, at: int) -> bool:
+        """ "fever? no": a word that stands alone and denies what was asked before it."""
+        is_last = at + 1 == len(self._stems) or self._breaks[at + 1] != ""
+        return self._breaks[at] in ("?", ":") and is_last and (self._stems[at],) in ANSWERS
+
+    def _deny(self, reached: Iterable[int], trigger: int) -> None:
         for word in reached:
             self._denied_by[word].add(trigger)
 
-    def _reach(self, start: int, *, is_sentence: bool = False) -> list[int]:
-        """Words from ``start`` to the end of the clause. A comma ends it unless a list goes on: "no fever, numbness or
-        weakness" denies all three, "no fever, my foot drags" one."""
+    def _clause(self, start: int) -> Iterator[int]:
+        """Words from ``start`` to the end of the clause: a full stop, a contrast or a reason, a comma with a subject behind
+        it ("no fever, my foot drags")."""
+        for at in range(start, len(self._stems)):
+            if self._breaks[at] in _HARD or (self._breaks[at] and self._stems[at] in _SUBJECTS):
+                return
+            if self._longest(at, TERMINATING):
+                return
+            yield at
+
+    def _reach(self, start: int, *, is_list: bool) -> list[int]:
+        """What a denial reaches that ends before ``start``; at most up to the next one. Over a comma it goes on only in a
+        list: "no fever, numbness or weakness" denies all three, "not sleeping, numb foot" one."""
+        if start == len(self._stems) or self._breaks[start]:
+            return []  # "no, numb foot": an answer
+        if self._stems[start - 1] == "no" and self._stems[start] in _OWNERS:
+            return []  # the same without its comma
+        clause = list(itertools.takewhile(lambda at: not self._is_trigger(at), self._clause(start)))
+        is_list = is_list or any(self._stems[at] in _OR for at in clause)
         reached: list[int] = []
-        limit = len(self._stems) if is_sentence else min(len(self._stems), start + _MOST_REACHED)
-        for at in range(start, limit):
-            if self._breaks[at] == "." or (self._longest(at, TERMINATING) and not is_sentence):
-                break
-            if self._breaks[at] == "," and not is_sentence and self._begins_clause(at):
+        left = _MOST_REACHED
+        for at in clause:
+            if self._breaks[at] or self._stems[at] in _OR:
+                left = _MOST_REACHED
+            if left == 0 or (self._breaks[at] and not is_list):
                 break
             reached.append(at)
+            left -= 1
         return reached
+
+    def _is_trigger(self, at: int) -> bool:
+        return bool(self._longest(at, FORWARD) or self._longest(at, LISTING))
 
     def _reach_back(self, end: int) -> list[int]:
         reached: list[int] = []
+        if self._breaks[end] == ".":
+            return reached
         for at in range(end - 1, max(-1, end - 1 - _MOST_REACHED), -1):
             if self._longest(at, TERMINATING):
                 break
@@ -122,12 +154,3 @@ class Scopes:
             if self._breaks[at]:
                 break
         return reached
-
-    def _begins_clause(self, at: int) -> bool:
-        return self._stems[at] in _SUBJECTS
-
-
-# A comma before one of these begins a clause of its own.
-_SUBJECTS = frozenset(
-    map(stem, "i my he she we they it you his her the this that there also just then both left right".split())
-)

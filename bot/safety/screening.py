@@ -1,6 +1,7 @@
 """Red flags in one message: the first thing that happens to it, and the one thing that nothing goes round."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from bot.content import RedFlags
 from bot.safety.decide import decide
@@ -11,6 +12,7 @@ from bot.safety.model import Judgement, SignModel
 from bot.understanding import Parsed, Understanding
 
 MOST_BLOCKED_TOLD = 20
+_Found = TypeVar("_Found")
 
 
 class Screener:
@@ -27,29 +29,20 @@ class Screener:
     def screen(self, parsed: Parsed, earlier: Sequence[Heard] = ()) -> Screening:
         """Red flags in ``parsed``, read together with what was heard in the last hour. Never raises: a part that breaks
         leaves the others' findings, and the screening is degraded."""
-        findings: list[Finding] = []
-        foreign = is_degraded = False
-        heard = FloorHearing()
-        try:
-            foreign, abroad = self._languages.screen(parsed.text, parsed.corrected)
-            findings += abroad
-        except Exception:
-            is_degraded = True
-        try:
-            heard = self._floor.listen(parsed, (one.concept for one in earlier))
-        except Exception:
-            is_degraded = True
-        try:
-            judgement = self._judge(parsed)
-        except Exception:
-            judgement = None
-        findings += decide(heard.hits, judgement, self._model if judgement else None, self._levels, len(parsed.words))
+        nothing: tuple[bool, tuple[Finding, ...]] = False, ()
+        (is_foreign, abroad), is_read = _attempt(lambda: self._languages.screen(parsed.text), nothing)
+        heard, is_heard = _attempt(lambda: self._floor.listen(parsed, (one.concept for one in earlier)), FloorHearing())
+        judgement, _ = _attempt(lambda: self._judge(parsed), None)
+        findings, is_decided = _attempt(
+            lambda: decide(heard.hits, judgement, self._model, self._levels, len(parsed.words)),
+            [Finding(self._levels[hit.rule], hit.rule, (f"phrase: {hit.phrase}",)) for hit in heard.hits],
+        )
         return Screening(
-            self._ordered(findings),
+            self._ordered((*abroad, *findings)),
             tuple(f"{hit.rule}: {hit.phrase} (denied)" for hit in heard.denied[:MOST_BLOCKED_TOLD]),
-            tuple(Heard(half) for half in heard.halves),
-            is_foreign=foreign,
-            is_degraded=is_degraded or judgement is None,
+            tuple(map(Heard, heard.halves)),
+            is_foreign=is_foreign,
+            is_degraded=judgement is None or not (is_read and is_heard and is_decided),
         )
 
     def _judge(self, parsed: Parsed) -> Judgement | None:
@@ -63,3 +56,11 @@ class Screener:
             if known is None or finding.level.rank > known.level.rank:
                 best[finding.rule] = finding
         return tuple(sorted(best.values(), key=lambda one: (-one.level.rank, self._ranks.get(one.rule, 0))))
+
+
+def _attempt(part: Callable[[], _Found], otherwise: _Found) -> tuple[_Found, bool]:
+    """What ``part`` finds, or ``otherwise`` where it breaks, and whether it worked."""
+    try:
+        return part(), True
+    except Exception:
+        return otherwise, False

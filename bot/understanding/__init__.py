@@ -4,7 +4,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from bot.content import Content
@@ -21,20 +21,34 @@ __all__ = [
 MOST_CHARACTERS = 16_384  # four times Telegram's own limit; what a channel lets through beyond it is not read
 MOST_KEPT = 256  # messages; between intake and answer each is asked for several times
 
-_TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[.!?;:,()\n—–]+")
+_TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[.!?;:,()\n—–]+|(?<= )-+(?= )")
 # Ways to say one thing: both sides of every comparison are written alike.
-_UNABLE = re.compile(r"\b(?:can ?not|could(?: not|n'?t)|(?:not able|unable) to|cann?ae|ca?rnt|cnt)\b")
-_CONTRACTIONS = {
-    "im": "i am", "ive": "i have", "dont": "do not", "doesnt": "do not", "does": "do", "didnt": "did not",
-    "isnt": "is not", "wasnt": "is not", "arent": "is not", "havent": "have not", "hasnt": "have not", "wont": "will not",
-    "wanna": "want to", "its": "it is", "hes": "he is", "shes": "she is",
+_NEGATED = {
+    "is": "is are was were ai", "have": "have has had", "do": "do does did", "will": "wo", "would": "would", "should": "should",
+    "must": "must", "need": "need",
 }  # fmt: skip
+_NEGATIONS = "|".join(form for forms in _NEGATED.values() for form in forms.split())
+_UNABLE = re.compile(
+    rf"\b(?:can ?not|could(?: not|n'?t)|can no longer|cann?ae|ca?rnt|cnt"
+    rf"|(?:unable|(?:(?:{_NEGATIONS})n'?t|not|no longer) (?:be |been )?able) to)\b"
+)
+# With the apostrophe left out; none that is another word so ("ill", "well", "were").
+_CONTRACTIONS = {
+    f"{form}nt": f"{verb} not" for verb, forms in _NEGATED.items() for form in forms.split()
+} | {
+    "im": "i am", "ive": "i have", "its": "it is", "hes": "he is", "shes": "she is", "youre": "you are", "youve": "you have",
+    "weve": "we have", "theyre": "they are", "theyve": "they have", "thats": "that is", "whats": "what is", "theres": "there is",
+    "does": "do", "wanna": "want to",
+}  # fmt: skip
+_BREAKS = {"?": "?", ".": ".", "!": ".", ";": ".", "\n": ".", ":": ":"}
+_STRENGTH = ("", ",", ":", ".", "?")
+_SHORT_FORMS = frozenset(_CONTRACTIONS) | {"cant", "couldnt", "shouldve", "couldve", "wouldve"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parsed:
     """One message. ``text``: as typed. ``corrected``: lower case, slips mended. ``stems`` and ``breaks`` go together:
-    ``breaks[i]`` is what stands before word i, "" or "," or "." (which also stands for ? and a new line).
+    ``breaks[i]`` is what stands before word i: "", "," (also brackets and dashes), ":", "." (also ! ; and a new line) or "?".
 
     ``vectors``: one unit vector for each window of 256 pieces (windows × width), None where the model is missing.
     """
@@ -57,40 +71,40 @@ class Understanding:
         """``known``: words that the content uses. ``encoder`` is None where it could not be loaded."""
         self.encoder = encoder
         self.trouble = trouble
-        self._speller = Speller(known, encoder.words if encoder else ())
+        self._speller = Speller({*known, *_SHORT_FORMS}, encoder.words if encoder else ())
         self._kept: OrderedDict[str, Parsed] = OrderedDict()
         self._lock = threading.Lock()
 
     def parse(self, text: str) -> Parsed:
-        """What ``text`` says."""
+        """What ``text`` says. Never raises: what breaks leaves its part empty."""
         return self.parse_all([text])[0]
 
     def parse_all(self, texts: Sequence[str]) -> list[Parsed]:
-        """Many at once, encoded together: for a backlog, and for checks."""
+        """Many at once, for a backlog and for checks; each gives what it gives alone."""
         with self._lock:
             found = {text: self._kept[text] for text in texts if text in self._kept}
         missing = [text for text in dict.fromkeys(texts) if text not in found]
-        found |= zip(missing, self._parse_new(missing), strict=True)
+        found |= {text: self._parse_new(text) for text in missing}
         with self._lock:
-            for text in missing[-MOST_KEPT:]:
-                self._kept[text] = found[text]
+            self._kept.update((text, found[text]) for text in missing[-MOST_KEPT:] if found[text].vectors is not None)
             while len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
         return [found[text] for text in texts]
 
-    def _parse_new(self, texts: Sequence[str]) -> list[Parsed]:
-        read = [self._read(text[:MOST_CHARACTERS]) for text in texts]
+    def _parse_new(self, text: str) -> Parsed:
+        parsed = Parsed(text, *self._read(text))
         if self.encoder is None:
-            return [Parsed(text, *one) for text, one in zip(texts, read, strict=True)]
+            return parsed
         try:
-            vectors = self.encoder.encode([corrected for corrected, *_ in read])
-        except Exception:  # the runtime may refuse anything; the floor must read on, and the screening says it is degraded
-            return [Parsed(text, *one) for text, one in zip(texts, read, strict=True)]
-        return [Parsed(text, *one, vector) for text, one, vector in zip(texts, read, vectors, strict=True)]
+            return replace(parsed, vectors=self.encoder.encode([parsed.corrected])[0])
+        except (
+            Exception
+        ):  # the runtime may refuse anything; the floor must read on, and the screening says it is degraded
+            return parsed
 
     def _read(self, text: str) -> tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
         corrected, at = [], 0
-        normal = normalize(text)
+        normal = normalize(text[:MOST_CHARACTERS])[:MOST_CHARACTERS]  # one character may stand for eighteen
         for match in _TOKEN.finditer(normal):
             token = match.group()
             if token[0].isalnum():
@@ -109,7 +123,7 @@ def split_words(corrected: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple
     pending = ""
     for token in _TOKEN.findall(_UNABLE.sub("cant", corrected)):
         if not token[0].isalnum():
-            pending = "." if pending == "." or not set(token) <= {","} else ","
+            pending = max(pending, *(_BREAKS.get(char, ",") for char in token), key=_STRENGTH.index)
             continue
         bare = token.replace("'", "")
         for word in _CONTRACTIONS.get(bare, bare).split():

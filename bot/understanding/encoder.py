@@ -13,10 +13,11 @@ Floats = NDArray[np.float32]
 
 FOLDER = Path(__file__).with_name("model")
 MANIFEST = "manifest.json"
+_FILES = ("encoder.onnx", "tokenizer.json", "heads.npz")
+_NEEDED = ("width", "classes", "sure", "unsure", "harmless", "soon")
 MOST_PIECES = 256  # of one window, the special pieces included; the model was tuned on as many
 MOST_WINDOWS = 4  # 4,096 characters of English are about 1,000 pieces; of longer text the beginning and the end
 OVERLAP = 32  # pieces
-_AT_A_TIME = 16  # windows in one run: more gain nothing and cost memory
 
 
 class ModelError(Exception):
@@ -27,14 +28,17 @@ def read_manifest(folder: Path = FOLDER) -> dict[str, Any]:
     """The manifest of the model in ``folder``, with every file's hash checked. ModelError if one is missing or damaged."""
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
-        for name, wanted in manifest["sha256"].items():
+        hashes = manifest["sha256"]
+        for name, wanted in hashes.items():
             found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
             if found != wanted:
                 raise ModelError(f"{name} is damaged (its hash is {found[:12]}, not {wanted[:12]})")
     except OSError as error:
         raise ModelError(f"{Path(str(error.filename)).name} can't be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{MANIFEST} can't be read ({type(error).__name__})") from error
+    if missing := [key for key in _NEEDED if key not in manifest] + [name for name in _FILES if name not in hashes]:
+        raise ModelError(f"{MANIFEST} does not name {', '.join(missing)}")
     return manifest
 
 
@@ -68,11 +72,12 @@ class Encoder:
         self.words = frozenset(word for word in self._tokenizer.get_vocab() if word.isalpha() and word.isascii())
 
     def encode(self, texts: Sequence[str]) -> list[Floats]:
-        """One array (windows × width) of unit vectors for each text; a text of up to 256 pieces is one window."""
-        windows = [self._windows(text) for text in texts]
-        vectors = self._run([ids for one in windows for ids in one])
-        ends = np.cumsum([len(one) for one in windows])
-        return np.split(vectors, ends[:-1]) if windows else []
+        """One array (windows × width) of unit vectors for each text; a text of up to 256 pieces is one window.
+
+        Each window is run by itself: int8 takes its scale from all that runs together, so that neighbours would change
+        a verdict.
+        """
+        return [np.concatenate([self._run(ids) for ids in self._windows(text)]) for text in texts]
 
     def _windows(self, text: str) -> list[list[int]]:
         encoded = self._tokenizer.encode(text)
@@ -81,14 +86,6 @@ class Encoder:
             windows = windows[: MOST_WINDOWS // 2] + windows[-MOST_WINDOWS // 2 :]
         return [one.ids for one in windows]
 
-    def _run(self, windows: Sequence[list[int]]) -> Floats:
-        """Vectors of ``windows``; those of like length run together, so that little is padded."""
-        order = sorted(range(len(windows)), key=lambda at: len(windows[at]))
-        vectors: Floats = np.empty((len(windows), self.manifest["width"]), np.float32)
-        for start in range(0, len(order), _AT_A_TIME):
-            batch = order[start : start + _AT_A_TIME]
-            ids = np.zeros((len(batch), len(windows[batch[-1]])), np.int64)
-            for row, at in enumerate(batch):
-                ids[row, : len(windows[at])] = windows[at]
-            vectors[batch] = self._session.run(None, {"ids": ids})[0]
+    def _run(self, ids: Sequence[int]) -> Floats:
+        vectors: Floats = self._session.run(None, {"ids": np.array([ids], np.int64)})[0]
         return vectors

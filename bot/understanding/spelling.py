@@ -4,15 +4,21 @@ Built for safety rather than beauty: a short word is never changed, a real Engli
 compares with the few known words of about its length and first letter only, whatever somebody types.
 """
 
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from bot.vocabulary import stem
+
 SHORTEST_SWAPPED = 4  # "nubm": two neighbours swapped, letters all there
 SHORTEST_ONE_SLIP = 5  # letters of the known word; below that a neighbour is too often another word
 SHORTEST_TWO_SLIPS = 8
+SHORTEST_STEM = (
+    5  # letters that two words share to be forms of one ("incontinence", "incontinent"; not "weekness", "week")
+)
 SHORTEST_WRONG_START = 6  # a slip in the first letter changes a shorter word too much
 LONGEST = 24
 SHORTEST_RUN_TOGETHER = 7
@@ -23,6 +29,8 @@ _JOINTS = frozenset(
     "i a my the to in on of at it is am im cant dont no not can up and or me he she his her we you do does did was has "
     "have had for if so how go get got".split()
 )
+_ENDINGS = ("s", "es", "ed", "ing", "er", "est", "ly", "y", "ers", "ings")
+_DOUBLES_ITS_END = re.compile("[^aeiou]{0,2}[aeiou][^aeiouwxy]")
 
 
 class Speller:
@@ -35,6 +43,7 @@ class Speller:
     def __init__(self, known: Iterable[str], real: Collection[str] = ()) -> None:
         self._known = frozenset(known)
         self._real = frozenset(real)
+        self._stems = frozenset(map(stem, self._known))
         self._by_start: dict[tuple[str, int], list[str]] = {}
         self._by_tail: dict[str, list[str]] = {}  # by all letters but the first
         for word in sorted(self._known):
@@ -46,11 +55,13 @@ class Speller:
 
     def _correct(self, word: str) -> str:
         """``word`` (lower case, no apostrophe) as known words: itself, its correction, or its parts with spaces."""
-        if word in self._known or word in self._real or not word.isalpha() or len(word) < SHORTEST_SWAPPED:
+        if not word.isalpha() or len(word) < SHORTEST_SWAPPED or self._is_real(word):
             return word
         for candidate in _with_fewer_doubles(word):
             if candidate in self._known:
                 return candidate
+        if halves := self._halves(word):  # before a slip: "overdone" is no "overdose"
+            return " ".join(halves)
         if len(word) <= LONGEST and (near := self._nearest(word, 1)):
             return near
         if SHORTEST_RUN_TOGETHER <= len(word) <= LONGEST_RUN_TOGETHER and (parts := self._split(word)):
@@ -58,6 +69,13 @@ class Speller:
         if SHORTEST_TWO_SLIPS <= len(word) <= LONGEST and (near := self._nearest(word, 2)):
             return near
         return word
+
+    def _is_real(self, word: str) -> bool:
+        """Whether ``word`` or what it is a form of is known: "teeing" is no slip for "peeing"."""
+        root = stem(word)
+        if len(root) >= SHORTEST_STEM and root in self._stems:
+            return True
+        return any(base in self._known or base in self._real for base in _bases(word))
 
     def _nearest(self, word: str, slips: int) -> str:
         """The known word at most ``slips`` away (optimal string alignment), or nothing; ties by the alphabet."""
@@ -79,6 +97,11 @@ class Speller:
         found = [*self._by_tail.get(word[1:], ()), *self._by_tail.get(word, ())]
         return [*found, swapped] if swapped in self._by_tail.get(swapped[1:], ()) else found
 
+    def _halves(self, word: str) -> tuple[str, ...]:
+        """Two longer known words that ``word`` is made of, or nothing."""
+        cuts = range(SHORTEST_SWAPPED, len(word) - SHORTEST_SWAPPED + 1)
+        return next(((word[:at], word[at:]) for at in cuts if {word[:at], word[at:]} <= self._known), ())
+
     def _split(self, word: str) -> tuple[str, ...]:
         """The fewest known words that ``word`` is made of, or nothing."""
         best: list[tuple[str, ...] | None] = [()] + [None] * len(word)
@@ -87,6 +110,8 @@ class Speller:
                 before, part = best[start], word[start:end]
                 if before is None or not self._may_be_joined(part):
                     continue
+                if len(before) > 1 and len(before[-1]) == 1 and part not in _JOINTS:
+                    continue  # "agon|i|sing"; "since|i|cant"
                 parts = (*before, part)
                 if best[end] is None or len(parts) < len(best[end] or ()):
                     best[end] = parts
@@ -98,6 +123,25 @@ class Speller:
         if len(part) == 1:
             return part in _ONE_LETTER_WORDS
         return part in _JOINTS or (len(part) >= 3 and part in self._known)
+
+
+def _bases(word: str) -> Iterator[str]:
+    """``word``, and what it may be an inflected form of, by the rules of English spelling."""
+    yield word
+    if word[-1] != "s":
+        yield word + "s"
+    for ending in _ENDINGS:
+        base = word.removesuffix(ending)
+        if not 3 <= len(base) < len(word):
+            continue
+        if ending[0] == "s" or not _DOUBLES_ITS_END.fullmatch(base):  # "cut" makes "cutting", "cuting" is a slip
+            yield base
+        if ending[0] != "s":
+            yield base + "e"
+            if base[-1] == base[-2]:
+                yield base[:-1]
+        if base[-1] == "i":
+            yield base[:-1] + "y"
 
 
 def _with_fewer_doubles(word: str) -> Iterable[str]:
