@@ -122,14 +122,14 @@ class Settings(BaseSettings):
 
     @property
     def data_dir(self) -> Path:
-        """Where the database, its key, its backups and learned weights lie."""
+        """Where the database, its key, its backups and the cache lie."""
         from bot.store import database_path
 
         return database_path(self.database_url).parent
 
     @property
     def cache_dir(self) -> Path:
-        """Where learned weights are kept by hash of content and code; may vanish at any time."""
+        """Where vectors of the content's own lines are kept; may vanish at any time."""
         return self.weights_dir or self.data_dir / "cache"
 
     @property

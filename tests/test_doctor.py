@@ -15,6 +15,7 @@ from bot.backup import Backups, archive_of
 from bot.doctor import Finding, State, clock, report
 from bot.settings import load_settings
 from bot.store import open_store
+from bot.understanding import Encoder, ModelError
 
 FAQ = Path(__file__).parent.parent / "faq"
 
@@ -42,13 +43,14 @@ async def test_a_bot_that_runs_well_is_fine(tmp_path: Path, assistant: Any) -> N
     assert told(found, "clock differs").state is State.FINE
 
 
-async def test_a_listener_that_is_switched_off_or_missing_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    off = await examined(tmp_path, matcher_second_stage="off")
-    assert told(off, "MATCHER_SECOND_STAGE=off").state is State.WRONG
-    monkeypatch.setattr("bot.learning.sentences.find", lambda: None)
-    assert told(await examined(tmp_path, matcher_second_stage="auto"), "not installed").state is State.WRONG
+async def test_a_model_that_is_damaged_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert told(await examined(tmp_path), "the model that hears").state is State.FINE
+
+    def damaged(_self: object) -> None:
+        raise ModelError("encoder.onnx is damaged")
+
+    monkeypatch.setattr(Encoder, "__init__", damaged)
+    assert told(await examined(tmp_path), "encoder.onnx is damaged").state is State.WRONG
 
 
 async def test_settings_that_do_nothing_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ class LineEncoder(Encoder):
 
     def _read(self) -> dict[int, Floats]:
         try:
-            with np.load(self._file) as kept:
+            with self._file.open("rb") as file, np.load(file) as kept:
                 return dict(zip(kept["keys"].tolist(), kept["vectors"][:, None], strict=True))
         except Exception:  # none, or a damaged one: computed again
             return {}

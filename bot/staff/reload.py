@@ -142,6 +142,7 @@ class Reloader:
         finally:
             for task in beside:
                 task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
     async def _noticed(self) -> None:
         self._asked.set()
