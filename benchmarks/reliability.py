@@ -181,7 +181,6 @@ async def bot(
             "TELEGRAM_SEND_RATE": "0",
             "DATABASE_URL": f"sqlite:///{folder}/bot.db",
             "WEB_PORT": str(free_port()),
-            "MATCHER_SECOND_STAGE": "off",
             "LOG_LEVEL": "warning",
         }
         if is_webhook:
@@ -518,7 +517,7 @@ def main() -> None:
     from bot.content import load
 
     build(
-        load(ROOT / "faq"), arguments.cache, lambda _: "x", second_stage=False
+        load(ROOT / "faq"), arguments.cache, lambda _: "x"
     )  # learns once, not in a measured start
     bench = Bench(arguments.count, arguments.runs, arguments.minutes, arguments.cache)
     for name in arguments.scenarios or SCENARIOS:
