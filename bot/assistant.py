@@ -284,9 +284,9 @@ class _Turning:
         if self.assistant.overrides.is_paused:
             return self.with_lines(self.paused())
         if self.screening.is_foreign and not (ranking.best and ranking.confidence is Confidence.HIGH):
-            return self.said(Outcome.FALLBACK, self.phrases.foreign, self.replies.way_out(), ranking)
+            return self.with_lines(self.said(Outcome.FALLBACK, self.phrases.foreign, self.replies.way_out(), ranking))
         if ranking.small_talk in self.content.small_talk:
-            return self.small_talk(ranking)
+            return self.with_lines(self.small_talk(ranking))
         if ranking.confidence is Confidence.HIGH and ranking.best:
             turn = self.answer(ranking)
         elif ranking.confidence is Confidence.MEDIUM and ranking.suggested:
