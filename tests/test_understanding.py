@@ -274,7 +274,7 @@ def test_a_missing_or_damaged_model_is_trouble(
     with pytest.raises(ModelError) as raised:
         Encoder(folder)
     assert told in str(raised.value)
-    monkeypatch.setattr("bot.understanding._load_encoder", lambda: (None, str(raised.value)))
+    monkeypatch.setattr("bot.understanding.load_encoder", lambda: (None, str(raised.value)))
     understanding = load_understanding(content)
     assert told in understanding.trouble
     assert understanding.parse("I can't pee").vectors is None
