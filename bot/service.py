@@ -27,7 +27,7 @@ from bot.staff.office import Office
 from bot.staff.people import staff_of
 from bot.staff.reload import starting_content
 from bot.staff.snapshots import Snapshots, code_version, state_folder
-from bot.startup import built_to_stay, replaced
+from bot.startup import built_to_stay, replaced, return_memory
 from bot.store import Store, database_path, open_store
 from bot.upkeep import Upkeep
 from bot.web import WebServer, bind, health_routes
@@ -77,6 +77,7 @@ def run(settings: Settings) -> int:
         key = f"{content.version}-{code_version()}-{'both' if second_stage else 'one'}"
         learned_apart(lambda: make(content), settings.cache_dir, key)
         current = Current(make(content))
+    return_memory()
     if trouble := current.assistant.trouble:
         log().error("the model does not hear: floor and words answer, red flags are missed", why=trouble)
     taken = bind(settings.web_host, settings.web_port)

@@ -15,7 +15,7 @@ def built_to_stay() -> Iterator[None]:
     """What is made in this block is never looked at by the collector again.
 
     It is large and no garbage: going through it again and again costs the start a quarter of a second.
-    ``replaced`` takes that back. What was needed while building goes back to the system.
+    ``replaced`` takes that back.
     """
     gc.disable()
     try:
@@ -23,9 +23,6 @@ def built_to_stay() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
-        if sys.platform == "linux":
-            with suppress(AttributeError):  # musl has no such call
-                ctypes.CDLL(None).malloc_trim(0)
 
 
 @contextmanager
@@ -42,6 +39,13 @@ def without_drawing() -> Iterator[None]:
     finally:
         for name in unwanted:
             del sys.modules[name]
+
+
+def return_memory() -> None:
+    """Gives back to the system what the allocator kept of what is built and done with (glibc; elsewhere nothing)."""
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # musl has no such call
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def end_with_parent() -> None:

@@ -16,7 +16,7 @@ import pytest
 from bot.learning import apart
 from bot.learning.apart import learned_apart
 from bot.staff import beside, candidate
-from bot.startup import built_to_stay, replaced, without_drawing
+from bot.startup import built_to_stay, replaced, return_memory, without_drawing
 
 ROOT = Path(__file__).parent.parent
 
@@ -46,11 +46,11 @@ def test_what_was_needed_while_building_goes_back_to_the_system():
     def resident():
         return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
-    with built_to_stay():
-        needed = [bytes(10_000) for _ in range(8_000)]
-        stays = bytes(10_000)  # behind what is free, so that the allocator would keep all of it
-        most = resident()
-        del needed
+    needed = [bytes(10_000) for _ in range(8_000)]
+    stays = bytes(10_000)  # behind what is free, so that the allocator would keep all of it
+    most = resident()
+    del needed
+    return_memory()
     assert resident() < most - 60_000_000
     assert stays
 
