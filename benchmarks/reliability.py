@@ -516,9 +516,7 @@ def main() -> None:
     from bot.assistant import build
     from bot.content import load
 
-    build(
-        load(ROOT / "faq"), arguments.cache, lambda _: "x"
-    )  # learns once, not in a measured start
+    build(load(ROOT / "faq"), arguments.cache, lambda _: "x")  # learns once, not in a measured start
     bench = Bench(arguments.count, arguments.runs, arguments.minutes, arguments.cache)
     for name in arguments.scenarios or SCENARIOS:
         asyncio.run(SCENARIOS[name](bench))

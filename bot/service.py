@@ -26,6 +26,7 @@ from bot.staff.office import Office
 from bot.staff.people import staff_of
 from bot.staff.reload import starting_content
 from bot.staff.snapshots import Snapshots, state_folder
+from bot.startup import return_memory
 from bot.store import Store, database_path, open_store
 from bot.upkeep import Upkeep
 from bot.web import WebServer, bind, health_routes
@@ -69,6 +70,7 @@ def run(settings: Settings) -> int:
         return build(content, settings.cache_dir, settings.fact)
 
     current = Current(make(starting_content(settings.faq_dir, snapshots)))
+    return_memory()
     if trouble := current.assistant.trouble:
         log().error("the model does not hear: floor and words answer, red flags are missed", why=trouble)
     taken = bind(settings.web_host, settings.web_port)

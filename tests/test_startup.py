@@ -1,7 +1,9 @@
 """What a process does before anything else: nothing draws, and a child ends with who began it."""
 
+import ctypes
 import io
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -11,9 +13,23 @@ from pathlib import Path
 import pytest
 
 from bot.staff import check_worker
-from bot.startup import without_drawing
+from bot.startup import return_memory, without_drawing
 
 ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="malloc_trim is glibc's")
+def test_what_was_needed_while_building_goes_back_to_the_system():
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    needed = [bytes(10_000) for _ in range(8_000)]
+    stays = bytes(10_000)  # behind what is free, so that the allocator would keep all of it
+    most = resident()
+    del needed
+    return_memory()
+    assert resident() < most - 60_000_000
+    assert stays
 
 
 def test_a_service_imports_nothing_that_draws(monkeypatch):
