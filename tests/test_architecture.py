@@ -8,7 +8,7 @@ import pytest
 
 BOT = Path(__file__).parent.parent / "bot"
 ORDER = (
-    "startup", "text", "vocabulary", "identifiers", "readability", "content", "learning", "matching", "safety", "conversation", "replies",
+    "startup", "text", "vocabulary", "identifiers", "readability", "content", "understanding", "matching", "safety", "conversation", "replies",
     "assistant", "checking", "evaluation", "asking", "logs", "metrics", "store", "settings", "lanes",
     "trials",
     "pace", "turns", "intake", "inbox", "outbox", "staff", "channels", "archive", "backup", "readiness", "connections", "web", "upkeep",
@@ -18,6 +18,8 @@ ORDER = (
 FOR_ALL = {"errors", "ownership"}
 LIBRARIES = {
     "yaml": "content/reading.py",
+    "onnxruntime": "understanding/encoder.py",
+    "tokenizers": "understanding/encoder.py",
     "telegram": "channels/telegram",
     "ruamel": "staff/",
     "pydantic_settings": "settings.py",
