@@ -8,8 +8,8 @@ import pytest
 
 BOT = Path(__file__).parent.parent / "bot"
 ORDER = (
-    "startup", "text", "vocabulary", "identifiers", "readability", "content", "understanding", "matching", "safety", "conversation", "replies",
-    "assistant", "checking", "evaluation", "asking", "logs", "metrics", "store", "settings", "lanes",
+    "startup", "text", "vocabulary", "identifiers", "readability", "content", "understanding", "matching", "safety", "conversation",
+    "replies", "assistant", "checking", "evaluation", "asking", "logs", "metrics", "store", "settings", "lanes",
     "trials",
     "pace", "turns", "intake", "inbox", "outbox", "staff", "channels", "archive", "backup", "readiness", "connections", "web", "upkeep",
     "doctor", "operating",
