@@ -286,7 +286,10 @@ def test_threads_share_a_screener(screen: Served) -> None:
 
 
 def test_the_loudest_window_of_a_long_message_counts(screen: Served) -> None:
-    quiet, loud = (screen.understanding.parse(text).vectors for text in ("does ice help?", "I have not been able to pee since last night"))
+    quiet, loud = (
+        screen.understanding.parse(text).vectors
+        for text in ("does ice help?", "I have not been able to pee since last night")
+    )
     assert quiet is not None
     assert loud is not None
     model = SignModel(load_encoder()[0], screen.screener._levels)  # type: ignore[arg-type]
