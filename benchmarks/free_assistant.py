@@ -57,7 +57,6 @@ def main() -> None:
 
     service.build = free_build  # type: ignore[assignment]
     service.starting_content = lambda *_: SimpleNamespace(version="free")  # type: ignore[assignment, return-value]
-    service.learned_apart = lambda *_: None  # type: ignore[assignment]
     service.Service._make_office = lambda *_: None  # type: ignore[assignment, method-assign]
     sys.argv[1:] = ["run"]
     cli.main()

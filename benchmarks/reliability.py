@@ -181,7 +181,6 @@ async def bot(
             "TELEGRAM_SEND_RATE": "0",
             "DATABASE_URL": f"sqlite:///{folder}/bot.db",
             "WEB_PORT": str(free_port()),
-            "MATCHER_SECOND_STAGE": "off",
             "LOG_LEVEL": "warning",
         }
         if is_webhook:
@@ -517,9 +516,7 @@ def main() -> None:
     from bot.assistant import build
     from bot.content import load
 
-    build(
-        load(ROOT / "faq"), arguments.cache, lambda _: "x", second_stage=False
-    )  # learns once, not in a measured start
+    build(load(ROOT / "faq"), arguments.cache, lambda _: "x")  # learns once, not in a measured start
     bench = Bench(arguments.count, arguments.runs, arguments.minutes, arguments.cache)
     for name in arguments.scenarios or SCENARIOS:
         asyncio.run(SCENARIOS[name](bench))
