@@ -44,7 +44,7 @@ def answering(settings: Settings) -> Any:
         from free_assistant import FreeAssistant
 
         return FreeAssistant()
-    return build(load(settings.faq_dir), settings.cache_dir, settings.fact, second_stage=False)
+    return build(load(settings.faq_dir), settings.cache_dir, settings.fact)
 
 
 def main() -> None:
