@@ -57,7 +57,7 @@ check: $(VENV)/test.installed
 	$(BIN)/mypy
 	$(BIN)/python -m bot check
 
-# The long checks first; then accuracy, speed and reliability, each beside others in the same run.
+# The long checks first; then quality, accuracy, speed and reliability, each beside others in the same run.
 bench: $(VENV)/bench.installed
 	$(BIN)/python -m pytest -m long
 	$(BIN)/python benchmarks/quality.py

@@ -62,8 +62,8 @@ def spoil(random_: random.Random, raw: bytes) -> tuple[str, bytes]:
         "colon": lambda: put(lines[at].replace(b"e", b": ", 1)),
         "repeated key": lambda: raw + (lines[1].split(b":")[0] + b": x\n" if len(lines) > 1 else b"x"),
         "another id": lambda: raw.replace(b"id: ", b"id: walking\nx: ", 1),
-        "broken page": lambda: raw.replace(b"always_heard:", b"allways_heard:", 1),
-        "weaker page": lambda: raw.replace(b"chest pain", b"chest pains of others", 1),
+        "broken page": lambda: raw.replace(b"level: emergency", b"level: emergancy", 1),
+        "weaker page": lambda: raw.replace(b"the brass band plays", b"the string quartet plays", 1),
         "moved test": lambda: raw.replace(b"ice on my back", b"who won the match", 1),
     }
     kind = random_.choice(sorted(kinds))

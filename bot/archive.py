@@ -1,6 +1,6 @@
 """The content's part of a backup: the FAQ folder and what is kept of its changes, in one zip file beside the copy.
 
-Left out is what the bot makes again by itself: pickles, stages, older snapshots.
+Left out is what the bot makes again by itself: stages and older snapshots.
 """
 
 import zipfile
@@ -61,8 +61,7 @@ def _state_files(state: Path) -> Iterator[Path]:
     version, _ = snapshots.current()
     if version:
         yield snapshots.folder / "current.json"
-        yield snapshots.folder / version / "verdict.json"
-        yield from sorted(path for path in snapshots.files(version).rglob("*") if path.is_file())
+        yield from sorted(path for path in (snapshots.folder / version).rglob("*") if path.is_file())
 
 
 def read_archive(path: Path) -> Archive:

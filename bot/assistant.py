@@ -137,7 +137,7 @@ class Assistant:
         return _without(ranking, self.overrides.off) if self.overrides.off else ranking
 
     def renewed(self, content: Content) -> "Assistant":
-        """An assistant of ``content``, of which neither red flags nor anything that is learned from changed."""
+        """An assistant of ``content``, of which nothing changed that decides which reply a message gets."""
         return Assistant(content, self._understanding, self._screener, self._matcher, self._whole[1], self.overrides)
 
     def with_overrides(self, overrides: Overrides) -> "Assistant":
@@ -284,9 +284,9 @@ class _Turning:
         if self.assistant.overrides.is_paused:
             return self.with_lines(self.paused())
         if self.screening.is_foreign and not (ranking.best and ranking.confidence is Confidence.HIGH):
-            return self.said(Outcome.FALLBACK, self.phrases.foreign, self.replies.way_out(), ranking)
+            return self.with_lines(self.said(Outcome.FALLBACK, self.phrases.foreign, self.replies.way_out(), ranking))
         if ranking.small_talk in self.content.small_talk:
-            return self.small_talk(ranking)
+            return self.with_lines(self.small_talk(ranking))
         if ranking.confidence is Confidence.HIGH and ranking.best:
             turn = self.answer(ranking)
         elif ranking.confidence is Confidence.MEDIUM and ranking.suggested:
@@ -505,7 +505,12 @@ class _Turning:
         return self.menu(replace(menu, blocks=first + menu.blocks))
 
 
-def build(content: Content, cache_dir: Path | None = None, facts: Callable[[str], str] | None = None) -> Assistant:
+def build(
+    content: Content,
+    cache_dir: Path | None = None,
+    facts: Callable[[str], str] | None = None,
+    understanding: Understanding | None = None,
+) -> Assistant:
     """The assistant of ``content``. ``facts`` adds placeholders that are not the clinic's. What has to be computed for a
     content that was not shipped is kept in ``cache_dir``, if given. Whatever is wrong with the model, there is an
     assistant, whose ``trouble`` says so."""
@@ -514,7 +519,7 @@ def build(content: Content, cache_dir: Path | None = None, facts: Callable[[str]
         matcher = Matcher.of(content, understanding, cache_dir)
         return Assistant(content, understanding, Screener(content.red_flags, understanding), matcher, facts)
 
-    understanding = load_understanding(content)
+    understanding = understanding or load_understanding(content)
     try:
         return assemble(understanding)
     except Exception as error:

@@ -15,7 +15,7 @@ import typer
 from bot.errors import BotError, ContentError, Severity
 from bot.operating import add_operator_commands
 from bot.staff.commands import Place, add_commands
-from bot.startup import built_to_stay, without_drawing
+from bot.startup import without_drawing
 
 if TYPE_CHECKING:
     from bot.assistant import Assistant, Overrides
@@ -34,8 +34,7 @@ def _place() -> Place:
     from bot.store import database_path
 
     settings = _settings()
-    second_stage = settings.matcher_second_stage != "off"
-    return Place(settings.faq_dir, database_path(settings.database_url), settings.cache_dir, second_stage)
+    return Place(settings.faq_dir, database_path(settings.database_url), settings.cache_dir)
 
 
 def main() -> None:
@@ -66,19 +65,17 @@ def _content(settings: "Settings") -> "Content":
 
 
 def _assistant(settings: "Settings", content: "Content | None" = None) -> "Assistant":
-    second_stage = settings.matcher_second_stage != "off"
-    with built_to_stay():
-        from bot.assistant import build
+    from bot.assistant import build
 
-        return build(content or _content(settings), settings.cache_dir, settings.fact, second_stage=second_stage)
+    return build(content or _content(settings), settings.cache_dir, settings.fact)
 
 
 @app.command()
 def run() -> None:
     """Start the bot: Telegram with a token, else a chat page on 127.0.0.1."""
     with without_drawing():
-        with built_to_stay():
-            from bot.service import run as serve
+        from bot.service import run as serve
+
         code = serve(_settings())
     sys.exit(code)
 
@@ -149,7 +146,7 @@ def check(
     """List every problem of the FAQ content as file:line: message with its cure."""
     from bot.checking import live_problems
     from bot.checking.editor import hours_ahead
-    from bot.staff.candidate import checked_problems
+    from bot.staff.check_worker import check_alone
 
     settings = _settings()
     try:
@@ -158,8 +155,7 @@ def check(
         for problem in error.problems:
             typer.echo(problem)
         _fail(f"{len(error.problems)} problem(s). The content can't be used as it is.")
-    second_stage = settings.matcher_second_stage != "off"
-    found = checked_problems(content, settings.cache_dir, _now(), second_stage=second_stage)
+    found = check_alone(content, settings.cache_dir, _now())
     found += live_problems(content) if live else []
     for problem in found:
         typer.echo(problem)

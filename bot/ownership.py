@@ -18,6 +18,6 @@ def give_to_owner(path: Path) -> None:
 def make_folder(folder: Path, mode: int = 0o777) -> None:
     """Makes ``folder`` and the folders above it where they are missing, each for the owner of the one above."""
     if not folder.is_dir():
-        make_folder(folder.parent)
+        make_folder(folder.parent, mode)
         folder.mkdir(mode=mode, exist_ok=True)
         give_to_owner(folder)

@@ -15,7 +15,6 @@ from bot.backup import Backups
 from bot.content import Content
 from bot.errors import StartError
 from bot.inbox import Inbox
-from bot.learning.apart import learned_apart
 from bot.logs import describe, log
 from bot.metrics import Metrics
 from bot.outbox import Outbox
@@ -26,8 +25,8 @@ from bot.staff.chat import Look
 from bot.staff.office import Office
 from bot.staff.people import staff_of
 from bot.staff.reload import starting_content
-from bot.staff.snapshots import Snapshots, code_version, state_folder
-from bot.startup import built_to_stay, replaced
+from bot.staff.snapshots import Snapshots, state_folder
+from bot.startup import return_memory
 from bot.store import Store, database_path, open_store
 from bot.upkeep import Upkeep
 from bot.web import WebServer, bind, health_routes
@@ -54,7 +53,6 @@ class Current:
 
     def swap(self, assistant: Assistant) -> None:
         self.assistant, self.since = assistant, time.time()
-        replaced()
 
 
 def run(settings: Settings) -> int:
@@ -63,20 +61,16 @@ def run(settings: Settings) -> int:
     for remark in settings.remarks:
         log().warning("a setting does not do what it should", why=remark)
     if settings.token:
-        settings.proxy_for(settings.telegram_api_base_url)  # refused before half a minute of learning
+        settings.proxy_for(settings.telegram_api_base_url)  # refused before anything is built
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the loop takes signals: nothing is in hand yet
     path = database_path(settings.database_url)
     snapshots = Snapshots(state_folder(path) / "snapshots")
-    second_stage = settings.matcher_second_stage != "off"
 
     def make(content: Content) -> Assistant:
-        return build(content, settings.cache_dir, settings.fact, second_stage=second_stage)
+        return build(content, settings.cache_dir, settings.fact)
 
-    with built_to_stay():
-        content = starting_content(settings.faq_dir, snapshots)
-        key = f"{content.version}-{code_version()}-{'both' if second_stage else 'one'}"
-        learned_apart(lambda: make(content), settings.cache_dir, key)
-        current = Current(make(content))
+    current = Current(make(starting_content(settings.faq_dir, snapshots)))
+    return_memory()
     if trouble := current.assistant.trouble:
         log().error("the model does not hear: floor and words answer, red flags are missed", why=trouble)
     taken = bind(settings.web_host, settings.web_port)
@@ -219,7 +213,6 @@ class Service:
             people=people,
             look=look,
             release=self._outbox.release,
-            second_stage=settings.matcher_second_stage != "off",
         )
 
     def _make_intake(self, telegram: "Telegram") -> None:

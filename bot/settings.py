@@ -27,6 +27,8 @@ NOT_USABLE: Final = (
     "names a proxy that can't be used: only HTTP proxies can, such as http://10.0.0.1:3128. Run an HTTP proxy in front "
     "of a SOCKS proxy (privoxy does that), or take the line out to connect straight."
 )
+# What earlier versions had: a line in the log, never a refusal to start.
+RETIRED: Final = {"matcher_second_stage": "The model always hears."}
 ROOT: Final = Path(__file__).parent.parent
 ERASED: Final = "what this chat was about, your unanswered questions and your 👍 and 👎"
 
@@ -41,7 +43,6 @@ class Settings(BaseSettings):
     telegram_webhook_url: str | None = None
     telegram_webhook_secret: SecretStr | None = None
     telegram_send_rate: Annotated[float, Field(ge=0, le=1000)] = 30.0
-    matcher_second_stage: Literal["auto", "off"] = "auto"
     web_host: str = "127.0.0.1"
     web_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     web_page: Literal["auto", "on", "off"] = "auto"
@@ -64,7 +65,7 @@ class Settings(BaseSettings):
     _remarks: tuple[str, ...] = PrivateAttr(())
     _names: frozenset[str] = PrivateAttr(frozenset())
 
-    @field_validator("log_level", "log_format", "matcher_second_stage", "web_page", mode="before")
+    @field_validator("log_level", "log_format", "web_page", mode="before")
     @classmethod
     def _any_case(cls, value: Any) -> Any:
         return value.strip().lower() if isinstance(value, str) else value
@@ -121,14 +122,14 @@ class Settings(BaseSettings):
 
     @property
     def data_dir(self) -> Path:
-        """Where the database, its key, its backups and learned weights lie."""
+        """Where the database, its key, its backups and the cache lie."""
         from bot.store import database_path
 
         return database_path(self.database_url).parent
 
     @property
     def cache_dir(self) -> Path:
-        """Where learned weights are kept by hash of content and code; may vanish at any time."""
+        """Where vectors of the content's own lines are kept; may vanish at any time."""
         return self.weights_dir or self.data_dir / "cache"
 
     @property
@@ -186,7 +187,7 @@ def load_settings(env_file: Path | None = None) -> Settings:
     environment = {name.lower(): value for name, value in os.environ.items()}
     values = {**_with_secrets(written, str(env_file)), **_with_secrets(environment, "the environment")}
     remarks += [_unknown(name, str(env_file)) for name in written if not _is_known(name)]
-    remarks += [_unknown(name, "the environment") for name in environment if _is_slip(name)]
+    remarks += [_unknown(name, "the environment") for name in environment if name in RETIRED or _is_slip(name)]
     known = {name: value for name, value in values.items() if name in Settings.model_fields and value}
     try:
         settings = Settings(_env_file=None, **known)  # type: ignore[call-arg,arg-type]
@@ -258,6 +259,8 @@ def _is_slip(name: str) -> bool:
 
 
 def _unknown(name: str, place: str) -> str:
+    if name in RETIRED:
+        return f"{name.upper()} in {place} is a setting no more, so it does nothing. {RETIRED[name]} Take it out."
     near = get_close_matches(name, [*Settings.model_fields, *(f"{secret}_file" for secret in SECRETS)], 1)
     hint = f"Did you mean {near[0].upper()}?" if near else "All settings are in .env.example."
     return f"{name.upper()} in {place} is no setting, so it does nothing. {hint}"

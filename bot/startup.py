@@ -1,28 +1,12 @@
-"""The start: what is loaded and built then stays for good, so the garbage collector need not go through it."""
+"""What a process does before anything else."""
 
 import ctypes
-import gc
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG, prctl(2)
-
-
-@contextmanager
-def built_to_stay() -> Iterator[None]:
-    """What is made in this block is never looked at by the collector again.
-
-    It is large and no garbage: going through it again and again costs the start a quarter of a second.
-    ``replaced`` takes that back.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 @contextmanager
@@ -41,6 +25,13 @@ def without_drawing() -> Iterator[None]:
             del sys.modules[name]
 
 
+def return_memory() -> None:
+    """Gives back to the system what the allocator kept of what is built and done with (glibc; elsewhere nothing)."""
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # musl has no such call
+            ctypes.CDLL(None).malloc_trim(0)
+
+
 def end_with_parent() -> None:
     """From now on this process is killed when the one that began it ends, however that ended (Linux; elsewhere nothing).
 
@@ -48,8 +39,3 @@ def end_with_parent() -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-
-
-def replaced() -> None:
-    """Something that was built at the start is no longer used, and may be collected."""
-    gc.unfreeze()

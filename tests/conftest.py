@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 
-# Learned once for all tests, also those that start the bot as a process; by hash of content and code.
+# Vectors, computed once for all tests, also those that start the bot as a process.
 WEIGHTS = ROOT / "build" / "weights"
 os.environ["WEIGHTS_DIR"] = str(WEIGHTS)
 

@@ -20,7 +20,6 @@ def fake_build(*_: Any, **__: Any) -> Any:
 
 service.build = fake_build  # type: ignore[assignment]
 service.starting_content = lambda *_: SimpleNamespace(version="fake")  # type: ignore[assignment, return-value]
-service.learned_apart = lambda *_: None  # type: ignore[assignment]
 service.Service._make_office = lambda *_: None  # type: ignore[assignment, method-assign]
 
 

@@ -33,74 +33,66 @@ ENTRIES = {
 }  # fmt: skip
 TESTS = {"ice": "ice on my back", "heat": "heating pad", "hours": "opening hours today", "walking": "walking the dog"}
 
-RED_FLAGS = """\
+CHEST = """\
 # Who changes this needs a clinician.
-concepts:
-  chest_pain: chest pain, pain in my chest, tight chest
-  bladder: cant pee, can not pee, wet myself
-scope:
-  fillers: the, a, really
-  owners: my, his, her
-  people: i, me
-  anyone: you, people
-  subjects: i, he, she
-  joining: and, because, so
-  contrasts: but
-  denials: no, not, without
-  whole_denials: its not that
-  not_denials: not only
-  listed: pain
-  settled: ruled out
-  openers: can, does, what, is it
-  modals: can, could
-  supposed: what if
-  told: read about
-  past: last year
-  over: gone now
-  now: now
-  animals: dog
-  idioms: no pain no gain
-rules:
-  - id: chest-pain
-    level: emergency
-    what: Pain in the chest
-    source: Example guideline
-    card:
-      action: Call {emergency_number} now
-      because: Pain in the chest may be the heart.
-      if: [It spreads to the arm.]
-    when:
-      clause: chest_pain
-    must_fire:
-      - i have chest pain
-      - tight chest since this morning
-    must_not_fire:
-      - no chest pain
-  - id: bladder
-    level: urgent
-    what: Trouble with the bladder
-    source: Example guideline
-    card:
-      action: Get help today
-      because: It may be a nerve.
-      if: [It is new.]
-    when:
-      clause: bladder
-    must_fire:
-      - i cant pee
+id: chest-pain-breathing
+level: emergency
+rank: 4
+name: chest pain
+what: Pain in the chest
+sources: [Example guideline]
+card:
+  action: Call {emergency_number} now
+  because: Pain in the chest may be the heart.
+  if: [It spreads to the arm.]
+check:
+  question: Do you have pain in your chest?
+  yes: Yes, in my chest
+  no: No
+always_heard:
+  - chest pain
+  - pain in my chest
+  - the brass band plays  # what one family calls it: the model does not know it
+must_raise:
+  - i have chest pain
+  - the brass band plays
+must_stay_quiet:
+  - no chest pain
+"""
+BLADDER = """\
+id: bladder-bowel-control
+level: urgent
+rank: 2
+name: trouble with the bladder
+what: Trouble with the bladder
+sources: [Example guideline]
+card:
+  action: Get help today
+  because: It may be a nerve.
+  if: [It is new.]
+check:
+  question: Can you pee?
+  yes: No, I can't
+  no: Yes, I can
+always_heard:
+  - can't pee
+  - wet myself
+must_raise:
+  - i cant pee
 """
 
 
 def make_faq(folder: Path) -> Path:
     """Writes the small content into ``folder``/faq."""
     faq = folder / "faq"
-    for name in ("en/entries", "en/utterances"):
+    for name in ("en/entries", "en/red-flags", "en/utterances"):
         (faq / name).mkdir(parents=True)
     shutil.copy(SHIPPED / "clinic.yaml", faq)
     phrases = (SHIPPED / "en/phrases.yaml").read_text()
     phrases = phrases.replace("examples: [relief-now, ice, when-to-see-a-doctor]", "examples: [ice, heat, hours]")
     (faq / "en/phrases.yaml").write_text(phrases)
-    (faq / "en/red-flags.yaml").write_text(RED_FLAGS)
+    (faq / "en/red-flags/chest-pain-breathing.yaml").write_text(CHEST)
+    (faq / "en/red-flags/bladder-bowel-control.yaml").write_text(BLADDER)
     (faq / "en/out-of-scope.yaml").write_text(
         "# Not for us.\nmessages:\n  - my car will not start\n  - who won the match\n  - tell me a joke\n  - fix my laptop\n"
     )

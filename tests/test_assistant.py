@@ -126,6 +126,13 @@ def test_yes_to_the_closed_question_escalates_tapped_or_typed(made, answer):
     assert turn.reply.level is Level.EMERGENCY
 
 
+@pytest.mark.parametrize("utterance", ["foreign and odd", "thanks, it is odd", "something odd"])
+def test_an_unclear_sign_is_asked_about_whatever_else_is_answered(made, content, utterance):
+    turn = made({"odd": CHECK}, {"thanks": small_talk("thanks")}).reply(text(utterance), Conversation())
+    assert content.red_flags.page("saddle-numbness").check.question in said(turn)
+    assert turn.conversation.asked == "saddle-numbness"
+
+
 def test_a_typed_no_to_the_closed_question_is_remembered(made):
     assistant = made({"weird": CHECK}, {"no": small_talk("no")})
     asked = assistant.reply(text("weird"), Conversation())
@@ -360,7 +367,7 @@ def test_callback_data_fits_telegram(made, content):
 
 def test_every_card_keeps_to_its_grammar(made, content):
     replies = made().replies
-    for rule in content.red_flags.rules:
+    for rule in content.red_flags.pages:
         if rule.level == "soon":
             continue
         card = replies.card(rule.id)

@@ -159,7 +159,7 @@ def change_content(folder: Path) -> None:
     before, after = {"clinic.yaml": b"name: One"}, {"clinic.yaml": b"name: Two"}
     History(state).record(before, after, who="Anna", how="chat", summary=["The name."])
     Folder(faq).write(after, before)
-    for name in ("current.json", "v2/verdict.json", "v2/files/en/x.yaml", "v2/content.pickle", "old/verdict.json"):
+    for name in ("current.json", "v2/verdict.json", "v2/files/en/x.yaml", "old/verdict.json"):
         (state / "snapshots" / name).parent.mkdir(parents=True, exist_ok=True)
         (state / "snapshots" / name).write_text('{"version": "v2", "change": 1}')
 
@@ -179,7 +179,6 @@ async def test_backups_alone_bring_everything_back_on_a_new_machine(tmp_path: Pa
     undone = History(new / "bot.db.content").taken_back(1, Folder(new / "faq").read())
     assert undone == {"clinic.yaml": b"name: One"}
     assert (new / "bot.db.content/snapshots/v2/files/en/x.yaml").exists()
-    assert not list((new / "bot.db.content").rglob("*.pickle"))
     assert not (new / "bot.db.content/snapshots/old").exists()
     assert stat.S_IMODE(new.stat().st_mode) == 0o700
     open_store(f"sqlite:///{new}/bot.db").close()

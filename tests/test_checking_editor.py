@@ -67,9 +67,9 @@ def test_entries_without_tests_are_named(faq):
     ],
 )
 def test_a_card_outside_its_grammar_is_named(faq, old, new, message):
-    (found,) = said(faq, "en/red-flags.yaml", old, new)
+    (found,) = said(faq, "en/red-flags/chest-pain-breathing.yaml", old, new)
     assert message in found.message
-    assert found.path == "en/red-flags.yaml"
+    assert found.path == "en/red-flags/chest-pain-breathing.yaml"
 
 
 def test_the_next_two_weeks_are_said_in_words(faq):

@@ -20,9 +20,7 @@ def bot(tmp_path):
             for name, value in os.environ.items()
             if not name.startswith(("TELEGRAM", "FAQ", "DATABASE", "WEB_"))
         }
-        variables = (
-            clean | {"DATABASE_URL": f"sqlite:///{tmp_path / 'bot.db'}", "MATCHER_SECOND_STAGE": "off"} | environment
-        )
+        variables = clean | {"DATABASE_URL": f"sqlite:///{tmp_path / 'bot.db'}"} | environment
         return subprocess.run(
             [sys.executable, "-m", "bot", *arguments],
             input=stdin,

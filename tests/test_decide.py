@@ -15,7 +15,7 @@ LEVELS = {"legs": Level.EMERGENCY, "fever": Level.URGENT, "weeks": Level.SOON, "
 
 
 class FakeModel:
-    sure, unsure, harmless, soon = 0.5, 0.1, 0.01, 0.5
+    sure, unsure, harmless, soon, emergency = 0.5, 0.1, 0.01, 0.5, 0.3
 
 
 MODEL = cast(SignModel, FakeModel())
@@ -119,9 +119,27 @@ def test_no_judgement_or_no_model_is_missing() -> None:
     assert opinion_of(Judgement({}, 1.0), None) is Opinion.MISSING
 
 
-def test_the_model_names_the_likeliest_loud_sign() -> None:
-    signs = {"weeks": 0.6, "fever": 0.5, "chest": 0.4, "unknown to the content": 0.9}
-    assert findings([], Opinion.ALARM, 20, signs) == {"fever": Level.URGENT, "weeks": Level.SOON}
+@pytest.mark.parametrize(
+    ("signs", "found"),
+    [
+        # the higher level wins from its share of the alarm on; among its signs the likeliest
+        ({"fever": 0.69, "chest": 0.11, "legs": 0.1}, {"fever": Level.URGENT}),
+        ({"fever": 0.6, "chest": 0.2, "legs": 0.1}, {"chest": Level.EMERGENCY}),
+        ({"chest": 0.3, "legs": 0.6}, {"legs": Level.EMERGENCY}),
+        # signs of days may stand beside it; what the content has no page for counts as nothing
+        ({"weeks": 0.6, "chest": 0.9, "unknown": 0.9}, {"chest": Level.EMERGENCY, "weeks": Level.SOON}),
+        ({"weeks": 0.49, "chest": 0.9}, {"chest": Level.EMERGENCY}),
+    ],
+)
+def test_the_sign_that_the_model_names(signs: dict[str, float], found: dict[str, Level]) -> None:
+    assert findings([], Opinion.ALARM, 20, signs) == found
+
+
+def test_in_doubt_it_asks_for_the_higher_level() -> None:
+    assert findings([], Opinion.UNSURE, 20, {"fever": 0.2, "chest": 0.1}) == {"chest": Level.CHECK}
+
+
+def test_a_soon_sign_needs_no_alarm() -> None:
     assert findings([], Opinion.QUIET, 20, {"weeks": 0.5, "chest": 0.05}) == {"weeks": Level.SOON}
     assert findings([], Opinion.HARMLESS, 20, {"weeks": 0.49}) == {}
 

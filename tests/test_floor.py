@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from work import count_lines
 
 from bot.content.red_flags import Card, Check, RedFlag
 from bot.safety.floor import NEAR_WORDS, Floor
@@ -134,3 +135,25 @@ def test_what_was_heard_before_only_adds(words: list[str], before: list[str]) ->
     parsed: Parsed = read_plainly(" ".join(words))
     halves = FLOOR.listen(read_plainly(" ".join(before))).halves
     assert set(FLOOR.listen(parsed).hits) <= set(FLOOR.listen(parsed, halves).hits)
+
+
+HOSTILE = (
+    "both legs numb ",
+    "no numbness or ",
+    "no x, ",
+    "what if i ",
+    "if a, ",
+    "numb,leg,",
+    "no ",
+    "is it numb? ",
+    "wet myself no ",
+)
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_work_grows_with_the_text_and_no_faster(piece: str) -> None:
+    def work(length: int) -> int:
+        parsed = read_plainly((piece * length)[:length])
+        return count_lines(lambda: FLOOR.listen(parsed))
+
+    assert work(16_000) < 6 * work(4_000) + 1_000

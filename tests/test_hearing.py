@@ -102,10 +102,6 @@ def write_hash(folder: Path, name: str) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
-def remove(name: str) -> Callable[[Path], None]:
-    return lambda folder: (folder / name).unlink()
-
-
 def change(name: str) -> Callable[[Path], None]:
     def damage(folder: Path) -> None:
         whole = (folder / name).read_bytes()
@@ -136,17 +132,13 @@ def hide_library(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "cause"),
     [
-        (remove("encoder.onnx"), "encoder.onnx can't be read (No such file or directory)"),
-        (remove("taught.npz"), "taught.npz can't be read"),
         (shutil.rmtree, "manifest.json can't be read"),
         (change("encoder.onnx"), "encoder.onnx is damaged (its hash is "),
-        (cut("heads.npz"), "heads.npz is damaged"),
         (cut("encoder.onnx", is_hash_right=True), "it can't be loaded ("),
         (cut("tokenizer.json", is_hash_right=True), "it can't be loaded ("),
-        (cut("manifest.json"), "manifest.json is damaged"),
-        (write("manifest.json", "[]"), "manifest.json is damaged"),
-        (write("manifest.json", '{"sha256": {}}'), "manifest.json is damaged"),
-        (write("manifest.json", "[" * 99_999), "manifest.json is damaged"),
+        (cut("manifest.json"), "manifest.json can't be read (JSONDecodeError)"),
+        (write("manifest.json", "[" * 99_999), "manifest.json can't be read (RecursionError)"),
+        (write("manifest.json", '{"sha256": {}}'), "manifest.json does not name"),
     ],
 )
 def test_a_damaged_model_is_told_by_its_file_and_with_a_cure(

@@ -78,7 +78,7 @@ def supposed(said: str) -> str:
         ("numbness: none", "numbness"),
         ("I can't pee. Normal otherwise", ""),
         ("can't walk normally", ""),
-        ("I can't pee. Is fine otherwise", ""),
+        ("I can't pee. Was normal before", ""),
         ("can't pee but legs are fine", "legs"),
     ],
 )  # fmt: skip

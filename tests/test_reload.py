@@ -1,24 +1,29 @@
 """What staff save answers a moment later, or is refused with file and line while the last good content goes on."""
 
 import asyncio
+import os
 import random
 import shutil
+import signal
+import stat
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
 from bot.asking import ask
 from bot.assistant import build
 from bot.content import load
 from bot.errors import ContentError
-from bot.staff import edits
-from bot.staff.candidate import AtHand, Request, judge
+from bot.staff import check_worker, edits
+from bot.staff.check_worker import Request, check_content
 from bot.staff.editing import Edit
 from bot.staff.folder import Folder
 from bot.staff.publishing import edited
 from bot.staff.reload import Reloader, starting_content
-from bot.staff.snapshots import Snapshots
+from bot.staff.snapshots import Snapshots, Verdict
+from bot.understanding.vectors import key_of
 from tests.small_faq import make_faq
 
 PATIENCE = 60.0  # on a busy machine; a quiet one takes two seconds
@@ -87,13 +92,15 @@ async def running(folder, faq):
 
 @pytest.fixture(scope="module")
 def seed(tmp_path_factory):
-    """A bot that has run once: content, learned weights, a checked snapshot."""
+    """A bot that has run once: content, vectors, a checked snapshot."""
     folder = tmp_path_factory.mktemp("seed")
     faq = make_faq(folder)
 
     async def run_once():
         async with running(folder, faq):
-            pass
+            async with asyncio.timeout(PATIENCE):
+                while not Snapshots(folder / "bot.db.content/snapshots").verdict(load(faq).version):
+                    await asyncio.sleep(0.05)
 
     asyncio.run(run_once())
     return folder
@@ -113,7 +120,8 @@ def rewrite(faq, name, old, new):
 
 
 ICE = "en/entries/ice.yaml"
-CHEST_PAIN = "chest_pain: chest pain, pain in my chest, tight chest"
+CHEST = "en/red-flags/chest-pain-breathing.yaml"
+BRASS_BAND = "  - the brass band plays  # what one family calls it: the model does not know it\n"
 
 
 async def test_a_saved_file_is_live_and_numbered(tmp_path, faq):
@@ -151,9 +159,9 @@ async def test_a_broken_file_is_refused_with_file_line_and_cure_and_answers_go_o
 @pytest.mark.parametrize(
     ("name", "old", "new", "said"),
     [
-        ("en/red-flags.yaml", CHEST_PAIN, "chest_pain: breast pain", "must raise emergency"),
+        (CHEST, BRASS_BAND, "", "must raise emergency"),
         (ICE, "  - ice?\n  - should i put ice on it\n", "", ""),
-        ("en/utterances/ice.yaml", "ice on my back", "who is the king", "does not reach ice"),
+        ("en/utterances/ice.yaml", "ice on my back", "when do you close", "does not reach ice"),
     ],
 )  # fmt: skip
 async def test_an_edit_that_breaks_the_contents_own_tests_is_refused(tmp_path, faq, name, old, new, said):
@@ -195,9 +203,9 @@ async def running_broken(folder, faq):
 async def test_what_was_saved_while_the_bot_was_off_is_checked_before_it_answers(tmp_path, faq):
     async with running(tmp_path, faq):
         pass
-    rewrite(faq, "en/red-flags.yaml", CHEST_PAIN, "chest_pain: breast pain")
+    rewrite(faq, CHEST, BRASS_BAND, "")
     async with running_broken(tmp_path, faq) as bot:
-        assert bot.answer("i have chest pain") == "escalation"
+        assert bot.answer("the brass band plays") == "escalation"
         await bot.until(lambda: bot.told)
         assert not bot.told[0].verdict.is_good
 
@@ -382,7 +390,6 @@ async def test_random_edits_never_hurt(tmp_path, faq):
     """Whatever lies in the folder: known questions keep a right answer, a refusal names file and line."""
     random_ = random.Random(11)
     bot = Bot(tmp_path, faq)
-    await bot.reloader._learn_what_is_live()
     good = bot.reloader.folder.read()
     for _ in range(12):
         name = random_.choice(sorted(good))
@@ -397,89 +404,102 @@ async def test_random_edits_never_hurt(tmp_path, faq):
             assert ask(live, "i have chest pain", datetime.now(UTC)).screening.top.level == "emergency", (kind, name)
 
 
-async def test_what_an_edit_leaves_alone_is_neither_loaded_nor_compiled_again(tmp_path, faq):
+async def test_a_fact_takes_over_what_answers_and_anything_else_is_built_anew(tmp_path, faq):
     async with running(tmp_path, faq) as bot:
-        before = bot.holder().content
-        await bot.publish(Edit(ICE, "add", ("phrasings",), "kimono weather for my spine"))
-        after = bot.holder().content
-        assert after.entries["ice"] != before.entries["ice"]
-        assert after.red_flags is before.red_flags
-        assert after.clinic is before.clinic
-        assert not after.documents
-
-
-async def test_what_is_not_for_us_is_learned_by_the_running_bot_too(tmp_path, faq):
-    async with running(tmp_path, faq) as bot:
-        builds = []
-        make = bot.reloader._build
-        bot.reloader._build = lambda content: builds.append(content) or make(content)
-        await bot.publish(*edits.answer("ice", "Yes, ice can help. Wrap it in a cloth first."))
-        assert not builds
+        before = bot.holder()
+        await bot.publish(*edits.closed("7 May"))
+        assert bot.holder()._matcher is before._matcher
+        assert "7 May" in bot.holder().content.clinic.closed
         await bot.publish(Edit("en/out-of-scope.yaml", "add", ("messages",), "sell me a horse"))
-        assert builds
+        assert bot.holder()._matcher is not before._matcher
+        assert not bot.holder().content.documents
 
 
 # The child that checks
 
 
-async def test_the_child_stays_for_the_next_edit_and_is_replaced_when_it_died(tmp_path, faq):
+async def test_a_child_that_dies_over_an_edit_is_a_refusal(tmp_path, faq, monkeypatch):
     async with running(tmp_path, faq) as bot:
-        checker = bot.reloader._checker
-        await bot.reloader.expect()
-        first = checker._child
-        await bot.publish(*edits.closed("7 May"))
-        assert checker._child is first
-        first.kill()
-        await first.wait()
-        done = await bot.publish(*edits.closed("8 May"))
-        assert done.change
-        assert checker._child is not first
-    assert checker._child is None
-
-
-async def test_a_child_that_dies_over_an_edit_is_a_refusal(tmp_path, faq):
-    async with running(tmp_path, faq) as bot:
-        await bot.reloader.expect()
-        bot.reloader._checker._request = lambda *_args, **_kinds: "no json"
-        done = await bot.publish(*edits.closed("7 May"))
+        with monkeypatch.context() as patch:
+            patch.setattr(Request, "to_json", lambda _: "no json")
+            done = await bot.publish(*edits.closed("7 May"))
         assert done.change is None
         assert "the check itself failed" in done.verdict.refused[0].message
         assert "JSONDecodeError" in done.verdict.refused[0].message
-        del bot.reloader._checker._request
         assert (await bot.publish(*edits.closed("7 May"))).change
 
 
-async def test_words_of_patients_do_not_stay_with_the_child(tmp_path, faq):
-    snapshots = Snapshots(tmp_path / "bot.db.content/snapshots")
-    at_hand, base = AtHand(), snapshots.current()[0]
-    place = snapshots.stage({**Folder(faq).read(), "clinic.yaml": (faq / "clinic.yaml").read_bytes() + b"\n"})
-    now = datetime.now(UTC).isoformat()
-    verdict = judge(
-        Request(str(snapshots.folder), str(place), base, str(tmp_path / "cache"), now, missed=("my secret pain",)), at_hand
-    )  # fmt: skip
+async def test_a_check_that_nobody_waits_for_any_more_leaves_no_child(tmp_path, faq, monkeypatch):
+    bot = Bot(tmp_path, faq)
+    children = asyncio.Queue()
+    begin = asyncio.create_subprocess_exec
+
+    async def begin_and_tell(*arguments, **options):
+        child = await begin(*arguments, **options)
+        children.put_nowait(child)
+        return child
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", begin_and_tell)
+    check = asyncio.create_task(bot.reloader.publisher.check(bot.reloader.folder.read()))
+    child = await children.get()
+    check.cancel()
+    await asyncio.gather(check, return_exceptions=True)
+    assert child.returncode is not None
+    assert not list((bot.state / "snapshots").glob("stage-*"))
+
+
+def test_a_check_that_works_too_long_ends():
+    pid = os.fork()
+    if pid == 0:
+        check_worker._limit_work(1)
+        while True:
+            pass
+    assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGXCPU
+
+
+def check(folder, files, base="", **more):
+    """What the child does."""
+    snapshots = Snapshots(folder / "bot.db.content/snapshots")
+    place, now = snapshots.stage(files), datetime(2026, 11, 27, tzinfo=UTC).isoformat()
+    return check_content(Request(str(snapshots.folder), str(place), base, str(folder / "cache"), now, **more))
+
+
+def test_words_of_patients_are_not_kept(tmp_path, faq):
+    base = Snapshots(tmp_path / "bot.db.content/snapshots").current()[0]
+    files = Folder(faq).read()
+    edited = {**files, ICE: files[ICE].replace(b"  - ice?", b"  - ice?\n  - kimono weather for my spine")}
+    verdict = check(tmp_path, edited, base, missed=("kimono weather for my secret spine",))
+    assert [one.source for one in verdict.differences] == ["missed"]
+    assert "secret" not in (tmp_path / "bot.db.content/snapshots" / verdict.version / "verdict.json").read_text()
+    (kept,) = (tmp_path / "cache").glob("lines-*.npz")
+    keys = np.load(kept)["keys"].tolist()
+    assert key_of("kimono weather for my spine") in keys
+    assert key_of("kimono weather for my secret spine") not in keys
+
+
+def test_a_fact_is_checked_without_asking_everything_again(tmp_path, faq, monkeypatch):
+    """And what is known of the rest goes on: the next edit is not told of it as new."""
+    base = Snapshots(tmp_path / "bot.db.content/snapshots").current()[0]
+    files = Folder(faq).read()
+    wrong = {**files, "en/utterances/ice.yaml": b"entry: ice\nutterances:\n  - when do you close\n"}
+    assert len(check(tmp_path, wrong, base).refused) == 1
+    base = check(tmp_path, wrong, Snapshots(tmp_path / "bot.db.content/snapshots").add(wrong)).version
+    fact = {**wrong, "clinic.yaml": wrong["clinic.yaml"].replace(b"7946 0123", b"7946 0124")}
+    with monkeypatch.context() as patch:
+        patch.delattr(check_worker, "_try_out")
+        verdict = check(tmp_path, fact, base)
     assert verdict.is_good
-    for remembering in at_hand._last.values():
-        remembering.prepare()
-        assert "my secret pain" not in remembering._screener._screened
-        assert "my secret pain" not in remembering._matcher._ranked
-
-
-def test_edits_that_are_only_tried_do_not_push_out_what_answers(tmp_path, faq):
-    snapshots = Snapshots(tmp_path / "bot.db.content/snapshots")
-    at_hand, base, cache = AtHand(), snapshots.current()[0], tmp_path / "cache"
-    files, now = Folder(faq).read(), datetime.now(UTC).isoformat()
-    (kept,) = cache.glob("matcher-*.npz")
-    for number in range(5):
-        tried = {**files, ICE: files[ICE].replace(b"  - ice?", b"  - ice?\n  - try %d of an igloo" % number)}
-        place = snapshots.stage(tried)
-        assert judge(Request(str(snapshots.folder), str(place), base, str(cache), now), at_hand).is_good
-    assert kept.exists()
+    assert verdict.summary
+    assert "does not reach ice" in verdict.in_use[0].message
+    assert check(tmp_path, {**fact, ICE: fact[ICE].replace(b"a new spasm", b"a fresh spasm")}, verdict.version).is_good
 
 
 async def test_an_edit_in_the_first_minute_is_compared_with_what_answered_at_the_start(tmp_path, faq, monkeypatch):
     monkeypatch.setattr("bot.staff.reload.CALM_SECONDS", 3600.0)
+    shutil.rmtree(tmp_path / "bot.db.content")
     bot = Bot(tmp_path, faq)
-    shutil.rmtree(bot.state / "snapshots")
+    assert stat.S_IMODE((tmp_path / "bot.db.content").stat().st_mode) == 0o700
+    assert bot.reloader.snapshots.verdict(bot.holder().version) is None
     told = []
 
     async def tell(news):
@@ -489,7 +509,6 @@ async def test_an_edit_in_the_first_minute_is_compared_with_what_answered_at_the
     task = asyncio.create_task(bot.reloader.run())
     try:
         await bot.until(lambda: bot.reloader._seen)
-        assert not bot.reloader._base()
         entry = faq / "en/entries/ice.yaml"
         entry.write_text(entry.read_text().replace("ease a new spasm", "ease a fresh spasm"))
         await bot.until(lambda: told)
@@ -501,9 +520,15 @@ async def test_an_edit_in_the_first_minute_is_compared_with_what_answered_at_the
 
 
 def test_an_edit_that_can_be_compared_with_nothing_may_be_medical(tmp_path, faq):
-    snapshots = Snapshots(tmp_path / "snapshots")
-    place = snapshots.stage(Folder(faq).read())
-    now = datetime(2026, 11, 27, tzinfo=UTC).isoformat()
-    assert judge(
-        Request(str(tmp_path / "snapshots"), str(place), "", str(tmp_path), now, second_stage=False)
-    ).is_medical
+    assert check(tmp_path, Folder(faq).read()).is_medical
+
+
+def test_a_verdict_of_other_code_is_not_believed_and_one_that_waits_is_read(tmp_path, faq, monkeypatch):
+    snapshots = Snapshots(tmp_path / "bot.db.content/snapshots")
+    version = snapshots.current()[0]
+    assert snapshots.verdict(version)
+    monkeypatch.setattr("bot.staff.snapshots.code_version", lambda: "another")
+    assert snapshots.verdict(version) is None
+    assert starting_content(faq, snapshots).version == version
+    stored = {"version": version, "refused": [], "known": [], "summary": ["Phone."], "screens_as": "x"}  # of 0.6
+    assert Verdict.from_json(stored).summary == ("Phone.",)

@@ -68,7 +68,6 @@ def test_each_secret_may_come_from_a_file_without_its_last_newline(
         ("TELEGRAM_WEBHOOK_URL", "example.com"),
         ("TELEGRAM_WEBHOOK_SECRET", "with space"),
         ("WEB_PORT", "70000"),
-        ("MATCHER_SECOND_STAGE", "maybe"),
         ("STAFF_USER_IDS", "111=admin"),
         ("STAFF_CHAT_ID", "the-group"),
         ("LOG_FORMAT", "xml"),
@@ -163,12 +162,14 @@ def test_what_is_no_setting_is_told_with_the_nearest_one(monkeypatch: pytest.Mon
     )
     monkeypatch.setenv("WEB_PROT", "9000")
     monkeypatch.setenv("HTTP_PROXYS", "x")
+    monkeypatch.setenv("MATCHER_SECOND_STAGE", "off")
     told = "\n".join(load_settings().remarks)
     assert "WEB_HOTS in .env is no setting, so it does nothing. Did you mean WEB_HOST?" in told
     assert "COLOUR in .env is no setting" in told
     assert "WEB_PROT in the environment is no setting, so it does nothing. Did you mean WEB_PORT?" in told
     assert [line for line in (4, 5, 6) if f".env:{line}: is not NAME=value" in told] == [4, 5, 6]
-    assert len(told.splitlines()) == 7
+    assert "MATCHER_SECOND_STAGE in the environment is a setting no more, so it does nothing." in told
+    assert len(told.splitlines()) == 8
     assert "PATH" not in told
 
 

@@ -330,7 +330,7 @@ async def test_talk_and_service_messages_get_nothing_and_are_not_what_a_step_wai
         asked = {"message_id": 1, "from": {"id": 123456, "is_bot": True, "username": "test_bot"}}
         bot.say(photo=PHOTO, reply_to_message=asked)
         await bot.told("I can only read text")
-        assert await bot.service._store.staff.awaited("111", 0)
+        assert len(await bot.service._store.staff.opened("text")) == 1
 
 
 async def test_staff_are_told_of_messages_that_were_set_aside(

@@ -54,14 +54,15 @@ def test_diff_says_what_a_commit_changes_for_patients(terminal):
     (terminal.folder.path / "en/entries/rest.yaml").unlink()
     rewrite(
         terminal,
-        "en/red-flags.yaml",
-        "    must_fire:\n      - i cant pee\n",
-        "    must_fire:\n      - i cant pee\n      - wet myself now\n",
+        "en/red-flags/bladder-bowel-control.yaml",
+        "must_raise:\n  - i cant pee\n",
+        "must_raise:\n  - i cant pee\n  - wet myself now\n",
     )
     lines = "\n".join(told(asyncio.run(terminal.compare("HEAD")), markdown=True))
     assert "“Does ice help?” is the new name of `ice`" in lines
     assert "“Must I stay in bed?” is gone. Buttons sent earlier" in lines
-    assert "Red flag bladder changed" in lines
+    assert "Red flag bladder-bowel-control changed" in lines
+    assert "must raise – Added: «wet myself now»" in lines
     with pytest.raises(BotError, match="neither a folder nor a commit"):
         asyncio.run(terminal.compare("nowhere"))
 
@@ -113,7 +114,7 @@ def test_a_new_clinic_starts_with_nobodys_signature(tmp_path):
     lines = list(start_content(tmp_path / "new"))
     assert "check --live" in "\n".join(lines)
     content = load(tmp_path / "new")
-    assert not content.red_flags.signed_by
+    assert {page.signed_by for page in content.red_flags.pages} == {""}
     assert {entry.reviewed_by for entry in content.entries.values()} == {""}
     assert "# who checked the numbers" in (tmp_path / "new/clinic.yaml").read_text()
     with pytest.raises(BotError, match="not empty"):

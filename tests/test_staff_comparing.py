@@ -9,6 +9,7 @@ from bot.content import load
 from bot.matching import Candidate, Confidence, Ranking
 from bot.safety import Screener
 from bot.staff.comparing import differences
+from tests.fakes import READS_ONLY
 from tests.small_faq import make_faq
 
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
@@ -18,13 +19,11 @@ SAID = "ice on my back"  # a test of the content
 class Ranks:
     """Suggests these entries whatever is asked."""
 
-    has_second_stage = False
-
     def __init__(self, *entries):
         found = tuple(Candidate(entry, 0.3) for entry in entries)
         self._ranking = Ranking(found, Confidence.MEDIUM, suggested=found)
 
-    def rank(self, _utterance):
+    def rank(self, _parsed):
         return self._ranking
 
 
@@ -36,8 +35,8 @@ def content(tmp_path_factory):
 @pytest.fixture
 def told(content):
     def told(before, after, missed=()):
-        screener = Screener(content.red_flags)
-        old, new = (Assistant(content, screener, Ranks(*entries)) for entries in (before, after))
+        screener = Screener(content.red_flags, READS_ONLY)
+        old, new = (Assistant(content, READS_ONLY, screener, Ranks(*entries)) for entries in (before, after))
         return {one.utterance: one.source for one in differences(old, new, missed, NOW)}
 
     return told

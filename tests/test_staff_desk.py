@@ -104,7 +104,6 @@ class Chat:
 @asynccontextmanager
 async def chatting(folder):
     bot = Bot(folder, folder / "faq")
-    await bot.reloader._learn_what_is_live()
     store = open_store(f"sqlite:///{folder}/bot.db")
     posted, sent = [], []
 

@@ -11,7 +11,7 @@ from bot.content import load
 from bot.conversation import Conversation, Outcome
 from bot.matching import Candidate
 from bot.safety import Level
-from tests.fakes import FakeMatcher, FakeScreener, command, sure, tap, text, unsure
+from tests.fakes import READS_ONLY, FakeMatcher, FakeScreener, command, sure, tap, text, unsure
 from tests.small_faq import make_faq
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -26,7 +26,8 @@ def assistant(tmp_path_factory):
     matcher = FakeMatcher(
         {"both": unsure("ice", "heat"), "cold": sure("ice"), "warm": sure("heat", also=Candidate("ice", 0.5))}
     )
-    return Assistant(content, FakeScreener({"chest": (Level.EMERGENCY, "chest-pain")}), matcher)
+    screener = FakeScreener({"chest": (Level.EMERGENCY, "chest-pain-breathing")})
+    return Assistant(content, READS_ONLY, screener, matcher)
 
 
 def labels(turn):

@@ -1,24 +1,32 @@
 """Parsing: slips mended, words and breaks, one pass of the encoder; whatever is typed, and with the model missing or damaged."""
 
+import json
 import shutil
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import FrameType
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from work import count_lines
 
 from bot.content import Content
-from bot.understanding import Encoder, ModelError, Speller, Understanding, load_understanding, split_words
+from bot.understanding import (
+    MOST_CHARACTERS,
+    Encoder,
+    ModelError,
+    Speller,
+    Understanding,
+    load_understanding,
+    split_words,
+)
 from bot.understanding.encoder import FOLDER, MANIFEST, MOST_PIECES, MOST_WINDOWS
 
 WIDTH = 384
 KNOWN = (
-    "cant feel legs numb tingling numbness weakness pee peeing cancer overdose incontinent drooping back spasm over done between "
+    "gon sing cant feel legs numb tingling numbness weakness pee peeing cancer overdose incontinent drooping back spasm over done between "
     "diarrhoea banana week since shoulder clot tumour hello leg bleeding my"
 ).split()
 REAL = "tee cant were cot rumours drool canton weed".split()
@@ -71,6 +79,7 @@ def test_slips_are_led_to_known_words(speller: Speller, typed: str, meant: str) 
         "cab",  # too short to judge
         "4mg",
         "x" * 60,
+        "agonising",  # not "a gon i sing"
     ],
 )
 def test_real_words_stay(speller: Speller, word: str) -> None:
@@ -90,26 +99,6 @@ def test_contractions_are_words(understanding: Understanding, said: str) -> None
     assert understanding.parse(said.replace("'", "")).corrected == said.replace("'", "")
 
 
-def count_lines(call: Callable[[], object]) -> int:
-    """How many lines of bot/ run in ``call``: a measure of work that a busy machine does not change."""
-    count = 0
-
-    def trace(frame: FrameType, event: str, _: object) -> object:
-        nonlocal count
-        if event == "call":
-            return trace if "/bot/" in frame.f_code.co_filename else None
-        count += event == "line"
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call()
-    finally:
-        sys.settrace(before)
-    return count
-
-
 @pytest.mark.parametrize(
     "piece", ["nmubness lgeg tinglign ", "cantfeelmylegs", "ab", "qwertyuiopasdf ", "no x, ", "ﷺ", "a'b'"]
 )
@@ -119,8 +108,12 @@ def test_work_grows_with_the_text_and_no_faster(piece: str) -> None:
         text = (piece * length)[:length]
         return count_lines(lambda: understanding.parse(text))
 
-    assert work(16_000) < 6 * work(4_000) + 1_000
-    assert work(64_000) < 6 * work(16_000)  # what is longer is not read
+    assert work(MOST_CHARACTERS) < 6 * work(MOST_CHARACTERS // 4) + 1_000
+    assert work(4 * MOST_CHARACTERS) < 1.1 * work(MOST_CHARACTERS) + 100  # what is longer is not read
+
+
+def test_no_character_makes_a_text_longer_than_is_read() -> None:
+    assert len(Understanding((), None).parse("ﷺ" * MOST_CHARACTERS).normal) == MOST_CHARACTERS
 
 
 # Words and breaks
@@ -251,6 +244,12 @@ def write(name: str, text: str) -> Callable[[Path], object]:
     return lambda folder: (folder / name).write_text(text)
 
 
+def cut_threshold(folder: Path) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest["emergency"]
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+
+
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
@@ -259,10 +258,11 @@ def write(name: str, text: str) -> Callable[[Path], object]:
         (delete("heads.npz"), "heads.npz can't be read (No such file"),
         (write("encoder.onnx", "cut off"), "encoder.onnx is damaged"),
         (write("tokenizer.json", "{}"), "tokenizer.json is damaged"),
-        (write(MANIFEST, "{"), "manifest.json can't be read"),
-        (write(MANIFEST, "[]"), "manifest.json can't be read"),
-        (write(MANIFEST, '{"sha256": []}'), "manifest.json can't be read"),
-        (write(MANIFEST, '{"sha256": {}}'), "manifest.json does not name width"),
+        (write(MANIFEST, "{"), "manifest.json is damaged"),
+        (write(MANIFEST, "[]"), "manifest.json is damaged"),
+        (write(MANIFEST, '{"sha256": []}'), "manifest.json is damaged"),
+        (write(MANIFEST, '{"sha256": {}}'), "manifest.json is damaged"),
+        (cut_threshold, "manifest.json does not name emergency"),
     ],
 )
 def test_a_missing_or_damaged_model_is_trouble(
@@ -274,7 +274,7 @@ def test_a_missing_or_damaged_model_is_trouble(
     with pytest.raises(ModelError) as raised:
         Encoder(folder)
     assert told in str(raised.value)
-    monkeypatch.setattr("bot.understanding._load_encoder", lambda: (None, str(raised.value)))
+    monkeypatch.setattr("bot.understanding.load_encoder", lambda: (None, str(raised.value)))
     understanding = load_understanding(content)
     assert told in understanding.trouble
     assert understanding.parse("I can't pee").vectors is None

@@ -132,7 +132,9 @@ def _cards(content: Content) -> Iterator[Problem]:
             for name in set(placeholders(text)):
                 if getattr(content.clinic, name, None) == "":
                     message = f"`{name}` is empty in clinic.yaml, so a part of the card would go."
-                    yield Problem(document.path, document.line("card"), message, f"Fill it, or say it without {{{name}}}.")
+                    yield Problem(
+                        document.path, document.line("card"), message, f"Fill it, or say it without {{{name}}}."
+                    )
         for message, cure, *loc in _card(page):
             severity = Severity.ERROR if "link" in message else Severity.WARNING
             yield Problem(document.path, document.line("card", *loc), message, cure, severity)

@@ -8,6 +8,7 @@ import zlib
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from bot.content.red_flags import RedFlag, groups
@@ -64,7 +65,8 @@ class Floor:
     def __init__(self, pages: Iterable[RedFlag]) -> None:
         self._phrases: list[_Phrase] = []
         self._emergencies: set[str] = set()
-        self._by_word: dict[str, set[tuple[int, int, int]]] = {}  # a wording by its first word that counts
+        # Phrase and side of each wording, by its first two words that count; the second is empty where there is one.
+        self._by_words: dict[tuple[str, str], list[tuple[int, int, Wording]]] = {}
         for page in pages:
             if page.level == "emergency":
                 self._emergencies.add(page.id)
@@ -75,8 +77,9 @@ class Floor:
         number = len(self._phrases)
         self._phrases.append(phrase)
         for side, wordings in enumerate(phrase.sides):
-            for at, wording in enumerate(wordings):
-                self._by_word.setdefault(wording[0], set()).add((number, side, at))
+            for wording in dict.fromkeys(wordings):
+                first, second, *_ = (*wording, "")
+                self._by_words.setdefault((first, second), []).append((number, side, wording))
 
     def listen(self, parsed: Parsed, earlier: Iterable[str] = ()) -> FloorHearing:
         """The phrases in ``parsed``. ``earlier``: halves that messages of the last hour left open."""
@@ -84,8 +87,10 @@ class Floor:
         stems = [parsed.stems[at] for at in counting]
         sides: Sides = {}
         for first, one in enumerate(stems):
-            for number, side, at in self._by_word.get(one, ()):
-                if found := _find(stems, first, self._phrases[number].sides[side][at]):
+            seconds = dict.fromkeys(("", *stems[first + 1 : first + 3]))
+            candidates = chain.from_iterable(self._by_words.get((one, second), ()) for second in seconds)
+            for number, side, wording in candidates:
+                if found := _find(stems, first, wording):
                     place = tuple(counting[word] for word in found)
                     if _is_one_sentence(parsed, place[0], place[-1]):
                         sides.setdefault(number, {}).setdefault(side, []).append(place)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from bot.content.red_flags import RedFlags
 from bot.safety.levels import Finding, Level
 from bot.text import is_other_script, normalize
-from bot.understanding import MOST_CHARACTERS
 
 _WORD = re.compile(r"[^\W_]+")
 # A message is foreign when this share of its words, and at least this many, belong to one other language.
@@ -58,11 +57,9 @@ class LanguageScreen:
         else:
             self._unspaced.append(sign)
 
-    def screen(self, text: str) -> tuple[bool, tuple[Finding, ...]]:
-        """Whether ``text`` is in a language the bot doesn't read, and the worst signs it names. As typed: the speller knows
-        English only, and "entre" is no slip for "enter"."""
-        text = text[:MOST_CHARACTERS]
-        normal = normalize(text)[:MOST_CHARACTERS]
+    def screen(self, text: str, normal: str) -> tuple[bool, tuple[Finding, ...]]:
+        """Whether ``text`` is in a language the bot doesn't read, and the worst signs it names. ``normal`` is the same text
+        normalised, its slips not mended: the speller knows English only, and "entre" is no slip for "enter"."""
         typed = _WORD.findall(normal)
         spaced = " ".join(typed)
         findings: dict[str, Finding] = {}

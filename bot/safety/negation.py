@@ -4,7 +4,7 @@ nothing. "can't pee" and "no feeling" are signs, not denials: a trigger that is 
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from bot.vocabulary import stem
@@ -45,14 +45,19 @@ _MOST_REACHED = 8  # words a trigger reaches at most, counted anew after "or" an
 _HARD = frozenset(".?")  # breaks that end a sentence
 
 
-def _stems(phrases: Sequence[str]) -> frozenset[tuple[str, ...]]:
-    return frozenset(tuple(stem(word) for word in phrase.split()) for phrase in phrases)
+Table = Mapping[str, Sequence[tuple[str, ...]]]  # phrases in stems by their first word, longest first
+
+
+def _table(phrases: Sequence[str]) -> Table:
+    table: dict[str, list[tuple[str, ...]]] = {}
+    for phrase in sorted((tuple(map(stem, phrase.split())) for phrase in phrases), key=len, reverse=True):
+        table.setdefault(phrase[0], []).append(phrase)
+    return table
 
 
 FORWARD, LISTING, BACKWARD, PSEUDO, HYPOTHETICAL, OPENERS, TERMINATING, ANSWERS = map(
-    _stems, (_FORWARD, _LISTING, _BACKWARD, _PSEUDO, _HYPOTHETICAL, _OPENERS, _TERMINATING, _ANSWERS)
+    _table, (_FORWARD, _LISTING, _BACKWARD, _PSEUDO, _HYPOTHETICAL, _OPENERS, _TERMINATING, _ANSWERS)
 )
-_LONGEST = 4
 _OWNERS = frozenset(map(stem, "i my he his she her we our they their you your it".split()))
 # A comma before one of these begins a clause of its own; the first of them never follow a "no" that denies.
 _SUBJECTS = _OWNERS | frozenset(map(stem, "the this that there also just then both left right cant".split()))
@@ -63,7 +68,7 @@ _OR = frozenset(map(stem, ("or", "nor")))
 class Scopes:
     """Which words of one message are denied, and which only asked about or supposed."""
 
-    def __init__(self, stems: Sequence[str], breaks: Sequence[str]) -> None:
+    def __init__(self, stems: tuple[str, ...], breaks: Sequence[str]) -> None:
         self._stems, self._breaks = stems, breaks
         self._denied_by: list[set[int]] = [set() for _ in stems]  # for each word, where the words of its triggers stand
         self._supposed: set[int] = set()
@@ -97,11 +102,12 @@ class Scopes:
             self._deny(self._reach(at + length, is_list=False), at)
         return length or 1
 
-    def _longest(self, at: int, among: frozenset[tuple[str, ...]]) -> int:
+    def _longest(self, at: int, among: Table) -> int:
         """Words of the longest of ``among`` that stands at ``at``; 0 if none does."""
-        for length in range(min(_LONGEST, len(self._stems) - at), 0, -1):
-            if tuple(self._stems[at : at + length]) in among and not any(self._breaks[at + 1 : at + length]):
-                return length
+        for phrase in among.get(self._stems[at], ()):
+            end = at + len(phrase)
+            if self._stems[at:end] == phrase and not any(self._breaks[at + 1 : end]):
+                return len(phrase)
         return 0
 
     def _opens_question(self, at: int) -> int:

@@ -30,7 +30,7 @@ class Screener:
         """Red flags in ``parsed``, read together with what was heard in the last hour. Never raises: a part that breaks
         leaves the others' findings, and the screening is degraded."""
         nothing: tuple[bool, tuple[Finding, ...]] = False, ()
-        (is_foreign, abroad), is_read = _attempt(lambda: self._languages.screen(parsed.text), nothing)
+        (is_foreign, abroad), is_read = _attempt(lambda: self._languages.screen(parsed.text, parsed.normal), nothing)
         heard, is_heard = _attempt(lambda: self._floor.listen(parsed, (one.concept for one in earlier)), FloorHearing())
         judgement, _ = _attempt(lambda: self._judge(parsed), None)
         findings, is_decided = _attempt(

@@ -24,7 +24,6 @@ class Place:
     faq_dir: Path
     database: Path
     cache_dir: Path
-    second_stage: bool = True
 
 
 def add_commands(app: typer.Typer, place: Callable[[], Place]) -> None:
@@ -34,7 +33,7 @@ def add_commands(app: typer.Typer, place: Callable[[], Place]) -> None:
         from bot.staff.terminal import Terminal
 
         where = place()
-        return Terminal(where.faq_dir, where.database, where.cache_dir, second_stage=where.second_stage)
+        return Terminal(where.faq_dir, where.database, where.cache_dir)
 
     @app.command()
     def diff(

@@ -1,7 +1,7 @@
 """What an edit changes for patients: which messages would now get another reply."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Self
 
@@ -62,6 +62,11 @@ def shown(assistant: Assistant, utterance: str, now: datetime) -> Shown:
     if turn.entry:
         return Shown("answer", (turn.entry,), alarm)
     return Shown("nothing" if turn.outcome is Outcome.FALLBACK else turn.outcome.value.replace("_", " "), (), alarm)
+
+
+def leads_alike(old: Content, new: Content) -> bool:
+    """Whether every message leads where it led: all that differs is the clinic's facts and what is said beside answers."""
+    return replace(old, clinic=new.clinic, phrases=new.phrases, version=new.version) == new
 
 
 def tests(content: Content) -> set[str]:

@@ -127,7 +127,6 @@ class Desk:
             return self._turn_away(message)
         if not self.is_for(message):
             return Said(wording.said(wording.ELSEWHERE.format(id=message.chat)))
-        await self._reloader.expect()
         try:
             if message.kind is Kind.BUTTON:
                 return await self._tap(person, message)

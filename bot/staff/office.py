@@ -48,7 +48,6 @@ class Office:
         channel: str = "",
         chat: str = "",
         people: Mapping[str, Person] | None = None,
-        second_stage: bool = True,
         look: Callable[[str], Awaitable[Look | None]] | None = None,
         release: Callable[[tuple[str, str]], None] | None = None,
     ) -> None:
@@ -59,7 +58,7 @@ class Office:
         self._metrics = metrics
         self._state = state
         self._counted: Counter[tuple[str, str]] = Counter()
-        self.reloader = Reloader(faq_dir, state, cache_dir, holder, build, self._missed, second_stage=second_stage)
+        self.reloader = Reloader(faq_dir, state, cache_dir, holder, build, self._missed)
         self._desk: Desk | None = None
         self._watch: Watch | None = None
         if chat:

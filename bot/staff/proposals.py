@@ -172,7 +172,7 @@ class Proposals:
         verdict = await self._reloader.publisher.preview(self._rework(details))
         if details["undoes"]:
             verdict = replace(verdict, summary=taken_back(int(details["undoes"]), verdict.summary))
-        checked = {**details, "verdict": replace(verdict, known=()).to_json(), "shown_at": time.time()}
+        checked = {**details, "verdict": replace(verdict, by_lines=(), in_use=()).to_json(), "shown_at": time.time()}
         checked["replaced"] = _replaced([Edit.from_json(one) for one in details["edits"]], files)
         # Taking something back is one tap; its undo is one tap too.
         if details["undoes"] and verdict.is_good and (details["may"] or not verdict.is_medical):
@@ -195,7 +195,7 @@ class Proposals:
         if not (entry and verdict.is_good):
             return ()
         try:
-            content = self._reloader.snapshots.content(verdict.version, like=self._reloader.whole())
+            content = self._reloader.snapshots.content(verdict.version)
         except (SnapshotError, ContentError):
             return ()
         return wording.preview(content, entry, datetime.now(UTC))

@@ -59,7 +59,7 @@ class Publisher:
         history: History,
         checker: Checker,
         *,
-        base: Callable[[], Awaitable[str]],
+        base: Callable[[], str],
         settle: Callable[[Files], Awaitable[Verdict | None]],
         go_live: Callable[[Verdict, int], Awaitable[None]],
         missed: Callable[[], Awaitable[Sequence[str]]],
@@ -77,7 +77,7 @@ class Publisher:
 
     async def check(self, files: Files) -> Verdict:
         """What would be said of ``files``."""
-        return await self._checker.check(files, await self._base(), await self._missed())
+        return await self._checker.check(files, self._base(), await self._missed())
 
     async def preview(self, rework: Rework) -> Verdict:
         """What would be said of the folder after ``rework``. Raises a BotError when it can't be done at all."""

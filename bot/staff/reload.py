@@ -2,11 +2,7 @@
 
 import asyncio
 import contextlib
-import gc
-import pickle
 import sys
-import time
-import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +13,7 @@ from bot.content import Content, load, unread
 from bot.errors import BotError, ContentError, Problem
 from bot.logs import log
 from bot.staff.checker import Checker
+from bot.staff.comparing import leads_alike
 from bot.staff.folder import Files, Folder, hash_of, version_of
 from bot.staff.history import Change, History
 from bot.staff.publishing import Publisher
@@ -24,8 +21,7 @@ from bot.staff.snapshots import SnapshotError, Snapshots, Verdict
 from bot.staff.watching import LOOK_SECONDS, watch
 
 SETTLE_SECONDS: Final = 0.2  # editors save in several steps
-# After a start, patients whose messages have waited come first: what answers is checked, for 15 s of processor time, when
-# they have been served. An edit does not wait for that.
+# After a start, patients whose messages have waited come first: what answers is checked when they have been served.
 CALM_SECONDS: Final = 60.0
 # While content is loaded beside answering, threads take turns this often: an answer waits for less than 20 ms.
 TURN_SECONDS: Final = 0.0005
@@ -58,13 +54,20 @@ async def _nobody(_news: News) -> None:
 def starting_content(faq_dir: Path, snapshots: Snapshots) -> Content:
     """What to answer with from the first moment on: the checked snapshot goes before files that nobody has checked yet.
 
-    Raises ContentError when there is neither.
+    Of those a copy is kept, which edits are compared with. Raises ContentError when there is neither.
     """
     try:
         content = snapshots.content(snapshots.current()[0])
     except (SnapshotError, ContentError):
         content = load(faq_dir)
-    return replace(content, documents={})  # lines of the files are for checks, which a child makes
+        with contextlib.suppress(OSError, BotError):  # without it, a reviewer must read the first edit
+            snapshots.add(Folder(faq_dir).read())
+    return _without_lines(content)
+
+
+def _without_lines(content: Content) -> Content:
+    """``content`` without what only a check needs, which a child makes: half of its memory."""
+    return replace(content, documents={})
 
 
 class Reloader:
@@ -82,25 +85,22 @@ class Reloader:
         holder: Holder,
         build: Callable[[Content], Assistant],
         missed: Callable[[], Awaitable[Sequence[str]]],
-        *,
-        second_stage: bool = True,
     ) -> None:
         self.folder = Folder(faq_dir)
         self.snapshots = Snapshots(state / "snapshots")
         self.history = History(state)
         self.tell: Callable[[News], Awaitable[None]] = _nobody
         self.refused: Verdict | None = None
-        self._checker = Checker(self.snapshots, cache_dir, second_stage=second_stage)
+        self._checker = Checker(self.snapshots, cache_dir)
         self.publisher = Publisher(
             self.folder, self.snapshots, self.history, self._checker,
-            base=self._learned_base, settle=self._settle, go_live=self._go_live, missed=missed,
+            base=self._base, settle=self._settle, go_live=self._go_live, missed=missed,
         )  # fmt: skip
         self._holder = holder
         self._build = build
         self._asked = asyncio.Event()
         self._seen = ""
         self._unread: tuple[Problem, ...] = ()
-        self._first = b""  # the files at a first start, packed: 3 MB that would be held for a minute
         self.overrides = Overrides()
 
     def current(self) -> Assistant:
@@ -120,12 +120,6 @@ class Reloader:
         version = self._holder().version
         return version if self.snapshots.has(version) else ""
 
-    async def _learned_base(self) -> str:
-        """The base, learned first where no check has met it yet: without one nobody could say what an edit changes."""
-        if not self._base():
-            await self._learn_what_is_live()
-        return self._base()
-
     def ask(self) -> None:
         """Look at the folder again now (SIGHUP, a button), also when what is there was refused before."""
         self._seen = ""
@@ -133,53 +127,38 @@ class Reloader:
 
     async def run(self) -> None:
         """Takes over what is saved until cancelled."""
-        # Content is hundreds of thousands of objects. Whoever looks through them for cycles, as Python does of its own
-        # accord while others are loaded, keeps answers waiting for 20 ms and more.
-        gc.freeze()
-        self._checker.stays = True
-        watcher = asyncio.create_task(watch(self.folder.path, self._noticed))
+        beside = [
+            asyncio.create_task(watch(self.folder.path, self._noticed)),
+            asyncio.create_task(self._check_what_is_live()),
+        ]
         try:
-            if not self._base():
-                self._first = await asyncio.to_thread(lambda: _packed(self.folder.read()))
-            calm_from = time.monotonic() + CALM_SECONDS
+            await asyncio.to_thread(self._make_first_current)
             while True:
-                if time.monotonic() >= calm_from:
-                    async with self.publisher.writing:
-                        await self._learn_what_is_live()
                 await self._look()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_SECONDS):
                         await self._asked.wait()
                 self._asked.clear()
         finally:
-            watcher.cancel()
-            self._checker.stays = False
-            await self._checker.close()
-
-    async def expect(self) -> None:
-        """Somebody is about to edit: what a check needs at hand is got ready meanwhile."""
-        await self._checker.prepare(self._base())
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
     async def _noticed(self) -> None:
         self._asked.set()
-        await self.expect()
 
-    async def _learn_what_is_live(self) -> None:
-        """At a first start, or one with newer code: what answers has no verdict that edits could be compared with."""
-        version = self._holder().version
-        if self._base():
-            return
-        for files in (
-            await asyncio.to_thread(self.folder.read),
-            await asyncio.to_thread(self.snapshots.bytes, version),
-            await asyncio.to_thread(_unpacked, self._first),
-        ):
-            if version_of(files) == version:
-                verdict = await self._checker.check(files, "", is_live=True)
-                if verdict.is_good and self.snapshots.current()[0] != version:
-                    await asyncio.to_thread(self.snapshots.make_current, version, self._last_change())
-                self._first = b""
-                return
+    def _make_first_current(self) -> None:
+        """At a first start: from now on a restart serves what answers now."""
+        if (version := self._base()) and version != self.snapshots.current()[0]:
+            self.snapshots.make_current(version, self._last_change())
+
+    async def _check_what_is_live(self) -> None:
+        """At a first start, or one with newer code: what any check finds out once is found out before staff wait for it."""
+        await asyncio.sleep(CALM_SECONDS)
+        version = self._base()
+        with contextlib.suppress(OSError, BotError):
+            if version and self.snapshots.verdict(version) is None:
+                await self._checker.check(await asyncio.to_thread(self.snapshots.bytes, version), version)
 
     async def _look(self) -> None:
         try:
@@ -283,14 +262,8 @@ class Reloader:
         return known[name] if hash_of(known.get(name)) == wanted and name in known else self.history.bytes_of(wanted)
 
     def _made(self, version: str) -> Assistant:
-        old = self.whole()
-        content = self.snapshots.content(version, like=old)
-        before, after = self.snapshots.verdict(old.version), self.snapshots.verdict(version)
-        is_same = (
-            before is not None and after is not None
-            and (before.screens_as, before.matches_as) == (after.screens_as, after.matches_as)
-        )  # fmt: skip
-        return self._holder().renewed(content) if is_same else self._build(content)
+        content = _without_lines(self.snapshots.content(version))
+        return self._holder().renewed(content) if leads_alike(self.whole(), content) else self._build(content)
 
     async def _go_live(self, verdict: Verdict, change: int) -> None:
         """Loads the checked snapshot beside answering and swaps one reference."""
@@ -303,14 +276,4 @@ class Reloader:
         self._holder.swap(assistant.with_overrides(self.overrides) if self.overrides else assistant)
         log().info("new content answers", version=verdict.version, change=change, checked_in=verdict.seconds)
         self._is_well(verdict.version)
-        gc.freeze()
         await asyncio.to_thread(self.snapshots.make_current, verdict.version, change)
-
-
-def _packed(files: Files) -> bytes:
-    return zlib.compress(pickle.dumps(dict(files)))
-
-
-def _unpacked(packed: bytes) -> Files:
-    files: Files = pickle.loads(zlib.decompress(packed)) if packed else {}
-    return files

@@ -123,8 +123,7 @@ def _red_flags(old: RedFlags, new: RedFlags) -> Iterator[str]:
             yield f"Red flag {page_id} is new."
         elif pages[page_id] != before[page_id]:
             yield f"Red flag {page_id} changed."
-        if page_id in pages and page_id in before and pages[page_id].signed_by != before[page_id].signed_by:
-            yield f"Red flag {page_id} is signed by {pages[page_id].signed_by or 'nobody'}."
+            yield from changed_texts(before[page_id], pages[page_id])
     if old.languages != new.languages:
         yield "Words of other languages changed."
 

@@ -12,7 +12,7 @@ from bot.errors import BotError, ContentError, StoreError
 from bot.staff import edits
 from bot.staff.checker import Checker
 from bot.staff.editing import Edit
-from bot.staff.folder import Files, Folder, version_of
+from bot.staff.folder import Files, Folder
 from bot.staff.history import History
 from bot.staff.publishing import Published, Publisher, edited
 from bot.staff.snapshots import Snapshots, Verdict, state_folder
@@ -25,21 +25,18 @@ MOST_TRIES = 5
 class Terminal:
     """One command's view of the content in ``faq_dir``; a running bot watches the same folder and takes over."""
 
-    def __init__(self, faq_dir: Path, database: Path, cache_dir: Path, *, second_stage: bool = True) -> None:
+    def __init__(self, faq_dir: Path, database: Path, cache_dir: Path) -> None:
         state = state_folder(database)
         self.folder = Folder(faq_dir)
         self.history = History(state)
         self._snapshots = Snapshots(state / "snapshots")
-        self._checker = Checker(self._snapshots, cache_dir, second_stage=second_stage)
+        self._checker = Checker(self._snapshots, cache_dir)
         self._version = ""
         self.publisher = Publisher(
             self.folder, self._snapshots, self.history, self._checker,
-            base=self._base, settle=self._settle, go_live=self._nothing, missed=self._missed,
+            base=lambda: self._version, settle=self._settle, go_live=self._nothing, missed=self._missed,
         )  # fmt: skip
         self._database = database
-
-    async def _base(self) -> str:
-        return self._version
 
     async def _missed(self) -> Sequence[str]:
         """Recent questions that nobody could answer; none where the bot has not run, or its database can't be read."""
@@ -53,11 +50,11 @@ class Terminal:
 
     async def _settle(self, files: Files) -> Verdict | None:
         """An edit is compared with the folder as it is, when that can be used at all."""
-        version = version_of(files)
-        if not self._snapshots.has(version):
-            verdict = await self._checker.check(files, "", is_live=True)
-            version = version if verdict.is_good else self._snapshots.current()[0]
-        self._version = version
+        try:
+            load(self.folder.path)
+            self._version = self._snapshots.add(files)
+        except ContentError:
+            self._version = self._snapshots.current()[0]
         return None
 
     def groups(self) -> list[str]:
@@ -68,9 +65,7 @@ class Terminal:
         files = self.folder.read()
         live = self._snapshots.current()[0]
         if against or not self._snapshots.has(live):
-            base = self._files_of(against or "HEAD")
-            verdict = await self._checker.check(base, "", is_live=True)
-            live = verdict.version if verdict.is_good else ""
+            live = self._snapshots.add(self._files_of(against or "HEAD"))
         return await self._checker.check(files, live, await self._missed())
 
     def _files_of(self, ref: str) -> Files:

@@ -47,13 +47,14 @@ _SHORT_FORMS = frozenset(_CONTRACTIONS) | {"cant", "couldnt", "shouldve", "could
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parsed:
-    """One message. ``text``: as typed. ``corrected``: lower case, slips mended. ``stems`` and ``breaks`` go together:
+    """One message. ``text``: as typed. ``normal``: normalised. ``corrected``: slips mended too. ``stems`` and ``breaks`` go together:
     ``breaks[i]`` is what stands before word i: "", "," (also brackets and dashes), ":", "." (also ! ; and a new line) or "?".
 
     ``vectors``: one unit vector for each window of 256 pieces (windows × width), None where the model is missing.
     """
 
     text: str
+    normal: str = ""
     corrected: str = ""
     words: tuple[str, ...] = ()
     stems: tuple[str, ...] = ()
@@ -97,18 +98,15 @@ class Understanding:
         missing = [text for text in dict.fromkeys(texts) if text not in found]
         found |= {text: self._parse_new(text) for text in missing}
         with self._lock:
-            self._kept.update(
-                (text, found[text])
-                for text in missing[-MOST_KEPT:]
-                if found[text].vectors is not None or self.encoder is None  # what failed is tried again
-            )
+            self._kept.update((text, found[text]) for text in missing[-MOST_KEPT:] if found[text].vectors is not None)
             while len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
         return [found[text] for text in texts]
 
     def _parse_new(self, text: str) -> Parsed:
-        read = self._read(text)
-        return Parsed(text, *read, self._encode(read[0]))
+        normal = normalize(text[:MOST_CHARACTERS])[:MOST_CHARACTERS]  # one character may stand for eighteen
+        corrected = self._correct(normal)
+        return Parsed(text, normal, corrected, *split_words(corrected), self._encode(corrected))
 
     def _encode(self, corrected: str) -> Floats | None:
         if self.encoder is None:
@@ -121,9 +119,8 @@ class Understanding:
         self._trouble = ""
         return vectors
 
-    def _read(self, text: str) -> tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    def _correct(self, normal: str) -> str:
         corrected, at = [], 0
-        normal = normalize(text[:MOST_CHARACTERS])[:MOST_CHARACTERS]  # one character may stand for eighteen
         for match in _TOKEN.finditer(normal):
             token = match.group()
             if token[0].isalnum():
@@ -131,8 +128,7 @@ class Understanding:
                 better = self._speller.correct(bare)
                 corrected += [normal[at : match.start()], token if better == bare else better]
                 at = match.end()
-        whole = "".join(corrected) + normal[at:]
-        return (whole, *split_words(whole))
+        return "".join(corrected) + normal[at:]
 
 
 def split_words(corrected: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
@@ -155,7 +151,7 @@ def split_words(corrected: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple
 def read_plainly(text: str) -> Parsed:
     """``text`` as it stands, no slip mended and nothing encoded: for checks of the content's own words."""
     normal = normalize(text)
-    return Parsed(text, normal, *split_words(normal))
+    return Parsed(text, normal, normal, *split_words(normal))
 
 
 @lru_cache(maxsize=1)

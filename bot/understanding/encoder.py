@@ -19,7 +19,7 @@ FOLDER = Path(__file__).with_name("model")
 MANIFEST = "manifest.json"
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _FILES = ("encoder.onnx", "tokenizer.json", "heads.npz")
-_NEEDED = ("width", "classes", "sure", "unsure", "harmless", "soon")
+_NEEDED = ("width", "classes", "sure", "unsure", "harmless", "soon", "emergency")
 MOST_PIECES = 256  # of one window, the special pieces included; the model was tuned on as many
 MOST_WINDOWS = 4  # 4,096 characters of English are about 1,000 pieces; of longer text the beginning and the end
 OVERLAP = 32  # pieces
@@ -34,18 +34,18 @@ def read_manifest(folder: Path = FOLDER) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
         hashes = manifest["sha256"]
-        for name in sorted({*hashes, *_FILES}):
+        for name, wanted in hashes.items():
             with (folder / name).open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
-            if found != (wanted := hashes[name]):
+            if found != wanted:
                 raise ModelError(f"{name} is damaged (its hash is {found[:12]}, not {wanted[:12]}). {cure_files()}")
     except OSError as error:
         raise ModelError(
             f"{Path(str(error.filename)).name} can't be read ({error.strerror}). {cure_files()}"
         ) from error
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise ModelError(f"{MANIFEST} is damaged ({type(error).__name__}). {cure_files()}") from error
-    if missing := [key for key in _NEEDED if key not in manifest]:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelError(f"{MANIFEST} can't be read ({type(error).__name__}). {cure_files()}") from error
+    if missing := [key for key in _NEEDED if key not in manifest] + [name for name in _FILES if name not in hashes]:
         raise ModelError(f"{MANIFEST} does not name {', '.join(missing)}. {cure_files()}")
     return manifest
 

@@ -65,7 +65,7 @@ async def conversation(folder: Path) -> dict[str, str]:
     cache = folder / "cache"
 
     def make(content):  # type: ignore[no-untyped-def]
-        return build(content, cache, second_stage=False)
+        return build(content, cache)
 
     async def nobody() -> tuple[str, ...]:
         return ()
@@ -75,8 +75,8 @@ async def conversation(folder: Path) -> dict[str, str]:
 
     posted: list[Reply] = []
     store = open_store(f"sqlite:///{folder}/bot.db")
-    reloader = Reloader(faq, folder / "state", cache, Holder(make(load(faq))), make, nobody, second_stage=False)
-    await reloader._learn_what_is_live()
+    reloader = Reloader(faq, folder / "state", cache, Holder(make(load(faq))), make, nobody)
+    reloader.snapshots.add(reloader.folder.read())
     people, put = staff_of({1: "reviewer:Anna"}), lambda out: posted.extend(one.reply for one in out)
     desk = Desk("telegram:1", "1", people, store.staff, store, reloader, put, report)
 
