@@ -1,9 +1,10 @@
 """Learns the weights of the pairs of message and entry on the shipped content, and packs the vectors of its lines.
 
-Every line is judged by a head, and by neighbours, that have not seen it nor the lines that stand beside it in the content
-of the same post; so the weights know what to trust of a stranger's words.
+Every line is judged by a head, and by neighbours, that have not seen it. What may be answered is set on messages that the
+encoder was not tuned on either: the content's own tests, and the real lines held out.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +18,19 @@ from bot.understanding.vectors import VectorStore, key_of, pack_vector, write_ve
 
 DECAY = 1e-3
 TOLERANCE = 1e-4
-# Of what is out of scope (near misses, chosen as such) at most this share may be answered; of known lines, at most this
-# share of the answers may be wrong.
-MOST_OUTSIDE, MOST_WRONG = 0.04, 0.06
-SUGGEST_FROM = 0.06
-BOUNDS = (
-    0.4,
-    0.7,
-)  # below, a wrong answer is nearly as likely as a right one; above, each one spared costs five right ones
+# Of what is out of scope at most this share may be answered; of what is in scope, at most this share wrongly.
+MOST_OUTSIDE, MOST_WRONG = 0.10, 0.08
+SUGGEST_FROM = 0.03
+BOUNDS = (0.4, 0.7)  # below, a wrong answer is nearly as likely as a right one; above, one spared costs five right ones
 
 
-def learn_pairs(content: Content, encoder: Encoder, folder: Path) -> dict[str, float]:
-    """Writes ``vectors.npz`` and ``matching.npz`` into ``folder``; returns figures of the held-out judgements."""
+def learn_pairs(
+    content: Content, encoder: Encoder, folder: Path, strangers: Sequence[tuple[str, str]]
+) -> dict[str, float]:
+    """Writes ``vectors.npz`` and ``matching.npz`` into ``folder``; returns figures of ``strangers``.
+
+    ``strangers``: messages that the encoder was not tuned on, each with the entry that it asks for, empty for none.
+    """
     (folder / "vectors.npz").unlink(missing_ok=True)
     by_label: dict[str, list[str]] = {}
     for line in questions_of(content):
@@ -52,14 +54,17 @@ def learn_pairs(content: Content, encoder: Encoder, folder: Path) -> dict[str, f
         {key_of(text): pack_vector(one) for text, one in zip(every, store.find(every), strict=True)},
     )
     owners = np.repeat(np.arange(len(asked)), [len(one) for one in asked])
-    features = find_features(lines, sentences, owners, len(asked))
-    weights = fit_weights(features, owners)
+    weights = fit_weights(find_features(lines, sentences, owners, len(asked)), owners)
+    head = fit_head(lines.vectors, owners, len(asked))[0]
+    at = {label: place for place, label in enumerate((*by_label, NONE))}
+    strangers = [(text, label) for text, label in strangers if label in at]
+    features = judge_strangers([text for text, _ in strangers], store, lines, sentences, head)
+    owners = np.array([at[label] for _, label in strangers])
     chances = _chances(features, weights)
     first, best = chances[:, :-1].argmax(1), chances[:, :-1].max(1)
     is_in = owners < len(asked) - 1
     is_right = is_in & (first == owners)
-    outside_from = float(np.quantile(best[~is_in], 1 - MOST_OUTSIDE))
-    answer_from = min(max(outside_from, _sure_from(best[is_in], is_right[is_in]), BOUNDS[0]), BOUNDS[1])
+    answer_from = _answer_from(best, is_in, is_right)
     np.savez(folder / "matching.npz", **weights, answer_from=answer_from, suggest_from=SUGGEST_FROM)
     return {
         "first right": float(is_right[is_in].mean()), "answered right": float((is_right & (best >= answer_from))[is_in].mean()),
@@ -68,12 +73,14 @@ def learn_pairs(content: Content, encoder: Encoder, folder: Path) -> dict[str, f
     }  # fmt: skip
 
 
-def _sure_from(best: Floats, is_right: np.ndarray) -> float:
-    """The probability from which on at most ``MOST_WRONG`` of the answers would be wrong."""
-    order = np.argsort(-best)
-    wrong = np.cumsum(~is_right[order]) / np.arange(1, len(order) + 1)
-    good = np.flatnonzero(wrong <= MOST_WRONG)
-    return float(best[order[good[-1]]]) if len(good) else 1.0
+def _answer_from(best: Floats, is_in: np.ndarray, is_right: np.ndarray) -> float:
+    """The lowest probability from which on few enough of the answers would be wrong, and little out of scope answered."""
+    for probability in np.arange(BOUNDS[0], BOUNDS[1], 0.01):
+        is_answered = best >= probability
+        wrong, outside = (is_answered & is_in & ~is_right).sum(), (is_answered & ~is_in).sum()
+        if wrong <= MOST_WRONG * is_in.sum() and outside <= MOST_OUTSIDE * (~is_in).sum():
+            return float(probability)
+    return BOUNDS[1]
 
 
 def find_features(lines: Lines, sentences: Lines, owners: np.ndarray, count: int) -> Floats:
@@ -87,6 +94,17 @@ def find_features(lines: Lines, sentences: Lines, owners: np.ndarray, count: int
     answer = np.maximum.reduceat(lines.vectors @ sentences.vectors.T, sentences.starts, axis=1)
     answer[:, -1] = 0.0
     return stack_signals(head, find_likeness(near, lines.starts), words, answer)
+
+
+def judge_strangers(texts: Sequence[str], store: VectorStore, lines: Lines, sentences: Lines, head: Floats) -> Floats:
+    """Features of messages that are no lines of the content."""
+    vectors = store.find(texts)
+    near = vectors @ lines.vectors.T
+    words = np.stack([compare_words(normalize(text), row, lines)[0] for text, row in zip(texts, near, strict=True)])
+    answer = np.maximum.reduceat(vectors @ sentences.vectors.T, sentences.starts, axis=1)
+    answer[:, -1] = 0.0
+    scores = np.hstack([vectors, np.ones((len(vectors), 1), np.float32)]) @ head
+    return stack_signals(scores, find_likeness(near, lines.starts), words, answer)
 
 
 def fit_weights(features: Floats, owners: np.ndarray, used: np.ndarray | None = None) -> dict[str, np.ndarray]:

@@ -27,7 +27,7 @@ from transformers import BertModel
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bot.content import load  # noqa: E402
+from bot.content import Content, load  # noqa: E402
 from bot.content.red_flags import HARMLESS  # noqa: E402
 from bot.understanding.encoder import FOLDER, Encoder  # noqa: E402
 
@@ -45,7 +45,7 @@ DOUBTED = 0.5  # weight of a line on which two careful readers would disagree
 MEAN_DECAY = 0.995
 
 # Thresholds of the decision table, set on the lines held out and the development sets; see MODEL_CARD.md.
-THRESHOLDS = {"sure": 0.5, "unsure": 0.12, "harmless": 0.02, "soon": 0.5, "emergency": 0.3}
+THRESHOLDS = {"sure": 0.4, "unsure": 0.12, "harmless": 0.05, "soon": 0.5, "emergency": 0.25}
 
 
 def find_base() -> Path:
@@ -195,6 +195,13 @@ def main() -> None:
     write_model(trainee, signs, taught)
 
 
+def find_strangers(content: Content) -> list[tuple[str, str]]:
+    """Messages that were not taught, each with its entry: the content's own tests, and the ordinary lines held out."""
+    tests = [(text, test.entry) for test in content.utterances for text in test.utterances]
+    held_out = [line for line in read_messages() if line.split == HELD_OUT and line.level in ("none", "soon")]
+    return tests + [(line.text, line.entries[0].replace(OUTSIDE, "")) for line in held_out if line.entries]
+
+
 def write_model(trainee: Trainee, signs: Sequence[str], taught: Sequence[Line]) -> None:
     """Everything of ``bot/understanding/model``; the vectors of lines are those of the exported encoder."""
     FOLDER.mkdir(exist_ok=True)
@@ -210,7 +217,8 @@ def write_model(trainee: Trainee, signs: Sequence[str], taught: Sequence[Line]) 
     kept = [line for line in taught if line.source in ("real", "terse")]
     vectors = np.stack([one[0] for one in encoder.encode([line.text.lower() for line in kept])])
     export_taught([(line.label, line.text) for line in kept], vectors, FOLDER)
-    print(json.dumps(learn_pairs(load(ROOT / "faq"), encoder, FOLDER)))
+    content = load(ROOT / "faq")
+    print(json.dumps(learn_pairs(content, encoder, FOLDER, find_strangers(content))))
     export_manifest(FOLDER, **facts)
 
 
