@@ -1,7 +1,7 @@
 """What a good editor says: plainer words, no promises, nothing untested, cards that can be read in fear."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import cache
@@ -37,6 +37,7 @@ _VAGUE = re.compile(
 _LINK = re.compile(r"https?://|www\.|\bt\.me/", re.IGNORECASE)
 MAX_ACTION, MAX_BULLET, MAX_BECAUSE = 80, 110, 240
 _stem = cache(stem)  # the same few thousand words stand in all phrasings
+EVERYDAY = 5  # ways to ask or answers that hold a word: it is no sign by itself
 NEAR = 0.75  # shares of stems: two entries claim nearly the same message
 
 
@@ -104,12 +105,13 @@ def _collisions(content: Content) -> Iterator[Problem]:
 
 def _pages(content: Content) -> Iterator[Problem]:
     """Pages that a clinician can read in three minutes, of phrases that are no everyday word and harm no example."""
-    everyday = {
+    said = Counter(
         word
         for entry in content.entries.values()
         for text in (entry.question, entry.answer, *entry.phrasings)
-        for word in words(text)
-    }
+        for word in set(words(text))
+    )
+    everyday = {word for word, count in said.items() if count >= EVERYDAY}
     for page in content.red_flags.pages:
         document = content.documents[red_flag_file(page.id)]
         lines = max(document.lines.values(), default=1)
