@@ -8,7 +8,7 @@ import pytest
 
 BOT = Path(__file__).parent.parent / "bot"
 ORDER = (
-    "startup", "text", "vocabulary", "identifiers", "readability", "content", "learning", "matching", "safety", "conversation", "replies",
+    "startup", "text", "vocabulary", "identifiers", "readability", "content", "understanding", "matching", "safety", "conversation", "replies",
     "assistant", "checking", "evaluation", "asking", "logs", "metrics", "store", "settings", "lanes",
     "trials",
     "pace", "turns", "intake", "inbox", "outbox", "staff", "channels", "archive", "backup", "readiness", "connections", "web", "upkeep",
@@ -21,6 +21,8 @@ LIBRARIES = {
     "telegram": "channels/telegram",
     "ruamel": "staff/",
     "pydantic_settings": "settings.py",
+    "onnxruntime": "understanding/encoder.py",
+    "tokenizers": "understanding/encoder.py",
 }
 FILES = sorted(path for path in BOT.rglob("*.py") if "migrations" not in path.parts and path.name != "__main__.py")
 
