@@ -1,6 +1,7 @@
 """An assistant that costs nothing, so that only the service is measured. Run as a script it serves."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bot.conversation import Block, BlockKind, Button, Conversation, Message, Outcome, Reply, Turn
 from bot.safety import Screening
+from bot.understanding import Parsed
 
 ANSWER = Reply(
     (
@@ -28,7 +30,7 @@ class FreeAssistant:
     """Always the same answer."""
 
     version = "free"
-    is_slow = False
+    trouble = ""
 
     def __init__(self) -> None:
         profile = SimpleNamespace(description="Ask.", short_description="Ask.")
@@ -36,8 +38,11 @@ class FreeAssistant:
         self.content = SimpleNamespace(phrases=phrases, version="free")
         self.replies = SimpleNamespace(way_out=lambda: ())
 
-    def screen(self, message: Message, conversation: Conversation) -> Screening:  # noqa: ARG002
-        return Screening(())
+    def parse(self, texts: Sequence[str]) -> list[Parsed]:
+        return [Parsed(text) for text in texts]
+
+    def screen(self, message: Message, conversation: Conversation, before: str = "") -> Screening:  # noqa: ARG002
+        return Screening()
 
     def card(self, screening: Screening) -> Reply | None:  # noqa: ARG002
         return None
@@ -46,7 +51,7 @@ class FreeAssistant:
         return ANSWER
 
     def reply(self, message: Message, conversation: Conversation, *_: Any) -> Turn:  # noqa: ARG002
-        return Turn(Outcome.ANSWER, ANSWER, conversation, Screening(()), entry="ice")
+        return Turn(Outcome.ANSWER, ANSWER, conversation, Screening(), entry="ice")
 
 
 def main() -> None:

@@ -43,10 +43,10 @@ class Floor:
 FLOORS = {
     # files                                            raised, or asked, urgent, alarms, questions
     "real, frightening": Floor(("tests/eval/real_red_flags_dev.jsonl", "tests/rounds/round-29.jsonl",
-                                "tests/rounds/round-3?.jsonl"), 86, 97.5, 84.5, 10, 11.5),
+                                "tests/rounds/round-3?.jsonl"), 87.5, 97.5, 84.5, 10, 11.5),
     "real, as they come": Floor(("training/messages/real-*.jsonl",), 98.5, 99.5, 99.5, 6.5, 6),
-    "terse": Floor(("tests/eval/terse_red_flags_dev.jsonl",), 83, 88.5, 96, 9.5, 2.5),
-    "invented": Floor(("tests/eval/red_flags_dev.jsonl", "tests/rounds/round-2[5-8].jsonl"), 94, 99, 97, 10.5, 8),
+    "terse": Floor(("tests/eval/terse_red_flags_dev.jsonl",), 84, 89.5, 96, 9.5, 2.5),
+    "invented": Floor(("tests/eval/red_flags_dev.jsonl", "tests/rounds/round-2[5-8].jsonl"), 94.5, 99, 98, 11, 6.5),
     "questions": Floor(("tests/eval/*questions_*.jsonl", PHRASINGS), None, None, None, 2.5, 7),
 }  # fmt: skip
 

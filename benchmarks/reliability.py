@@ -81,7 +81,6 @@ class Bench:
     count: int
     runs: int
     minutes: float
-    cache: Path
     rows: list[str] = field(default_factory=list)
 
     def row(self, what: str, **figures: Any) -> None:
@@ -165,13 +164,10 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def bot(
-    bench: Bench, api: Api, kind: str = "ours", *, is_free: bool = False, is_webhook: bool = False
-) -> AsyncIterator[Bot]:
+async def bot(api: Api, kind: str = "ours", *, is_free: bool = False, is_webhook: bool = False) -> AsyncIterator[Bot]:
     """``kind``: ours or plain; ``is_free``: with an assistant that costs nothing."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "cache").symlink_to(bench.cache)
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
@@ -221,7 +217,7 @@ async def kill(bench: Bench) -> None:
         for kills in (1, 3):
             totals: list[dict[str, int]] = []
             for _ in range(bench.runs):
-                async with server() as api, bot(bench, api, is_webhook=is_webhook) as ours:
+                async with server() as api, bot(api, is_webhook=is_webhook) as ours:
                     chats = range(1, bench.count + 1)
                     await is_up(api, ours)
                     await api.write(chats, utterances(bench.count))
@@ -240,7 +236,7 @@ async def kill(bench: Bench) -> None:
                 lost=lost,
                 twice_a_kill_at_most=worst / kills,
             )
-    async with server() as api, bot(bench, api, "plain") as plain:
+    async with server() as api, bot(api, "plain") as plain:
         chats = range(1, bench.count + 1)
         await is_up(api, plain)
         await api.write(chats, utterances(bench.count))
@@ -254,7 +250,7 @@ async def kill(bench: Bench) -> None:
 async def terminate(bench: Bench) -> None:
     codes, seconds, scores = [], [], []
     for _ in range(bench.runs):
-        async with server() as api, bot(bench, api) as ours:
+        async with server() as api, bot(api) as ours:
             chats = range(1, bench.count + 1)
             await is_up(api, ours)
             await api.write(chats, utterances(bench.count))
@@ -278,7 +274,7 @@ async def terminate(bench: Bench) -> None:
 async def sending(bench: Bench) -> None:
     """sendMessage is down for a minute while questions come in."""
     for kind in ("500", "429", "hang", "reset-before", "reset-after"):
-        async with server() as api, bot(bench, api) as ours:
+        async with server() as api, bot(api) as ours:
             chats = range(1, bench.count + 1)
             await is_up(api, ours)
             await api.fault("sendMessage", kind)
@@ -308,7 +304,7 @@ async def sending(bench: Bench) -> None:
 async def polling(bench: Bench) -> None:
     """getUpdates fails for a while; questions come in meanwhile."""
     for kind in ("404", "404-own", "401", "502", "409", "hang", "garbage", "reset-before"):
-        async with server() as api, bot(bench, api) as ours:
+        async with server() as api, bot(api) as ours:
             count = min(bench.count, 500)
             chats = range(1, count + 1)
             await is_up(api, ours)
@@ -324,7 +320,7 @@ async def polling(bench: Bench) -> None:
 
 
 async def webhook_again(bench: Bench) -> None:
-    async with server() as api, bot(bench, api, is_webhook=True) as ours:
+    async with server() as api, bot(api, is_webhook=True) as ours:
         chats = range(1, bench.count + 1)
         await is_up(api, ours)
         await api.do("set", {"lose_answers": bench.count // 2})
@@ -336,7 +332,7 @@ async def webhook_again(bench: Bench) -> None:
 
 async def order(bench: Bench) -> None:
     """100 chats × 20 messages with faults on every method: the answers of a chat keep the order of its questions."""
-    async with server() as api, bot(bench, api, is_free=True) as ours:
+    async with server() as api, bot(api, is_free=True) as ours:
         await is_up(api, ours)
         for kind, share in (("502", 0.05), ("429", 0.02), ("reset-before", 0.05)):
             await api.fault("sendMessage", kind, share)
@@ -364,7 +360,7 @@ async def order(bench: Bench) -> None:
 
 async def _rate(bench: Bench, kind: str, *, is_webhook: bool, latency: float, is_free: bool) -> tuple[float, float]:
     """Answers a second, and CPU seconds a thousand answers."""
-    async with server(latency) as api, bot(bench, api, kind, is_webhook=is_webhook, is_free=is_free) as running:
+    async with server(latency) as api, bot(api, kind, is_webhook=is_webhook, is_free=is_free) as running:
         await is_up(api, running)
         # With 50 ms to Telegram the plain bot needs a minute for 1,000.
         count = bench.count if not latency else bench.count // (1 if kind == "ours" else 10)
@@ -403,7 +399,7 @@ async def latency(bench: Bench) -> None:
     """From update to sendMessage at 40 a second."""
     figures: dict[str, list[float]] = {}
     for kind in ("ours", "plain"):
-        async with server() as api, bot(bench, api, kind) as running:
+        async with server() as api, bot(api, kind) as running:
             await is_up(api, running)
             written: dict[int, float] = {}
             texts = utterances(800)
@@ -432,7 +428,7 @@ async def start(bench: Bench) -> None:
         for _ in range(max(3, bench.runs)):
             async with server() as api:
                 began = time.time()
-                async with bot(bench, api, kind) as running:
+                async with bot(api, kind) as running:
                     while not (polled := (await api.state())["first_poll"]):
                         await asyncio.sleep(0.01)
                     seconds.append(polled[0] - began)
@@ -445,7 +441,7 @@ async def start(bench: Bench) -> None:
 
 
 async def flood(bench: Bench) -> None:
-    async with server() as api, bot(bench, api) as ours:
+    async with server() as api, bot(api) as ours:
         await is_up(api, ours)
         before, most = ours.memory(), 0.0
         await api.write(range(1, 100_001), utterances(2000))
@@ -460,7 +456,7 @@ async def flood(bench: Bench) -> None:
 
 async def soak(bench: Bench) -> None:
     """50 a second with faults on: growth of memory and of open files after the first minute."""
-    async with server() as api, bot(bench, api) as ours:
+    async with server() as api, bot(api) as ours:
         await is_up(api, ours)
         for kind, share in (("502", 0.02), ("429", 0.005), ("reset-before", 0.02), ("reset-after", 0.002)):
             await api.fault("sendMessage", kind, share)
@@ -507,17 +503,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--minutes", type=float, default=1.0, help="of outages and of the soak")
     parser.add_argument("--quick", action="store_true", help="a sample: 400 messages, 1 run, 10 seconds")
-    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "back-spasm-bot-weights")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.count, arguments.runs, arguments.minutes = 400, 1, 1 / 6
-    arguments.cache.mkdir(parents=True, exist_ok=True)
-    sys.path.insert(0, str(ROOT))
-    from bot.assistant import build
-    from bot.content import load
-
-    build(load(ROOT / "faq"), arguments.cache, lambda _: "x")  # learns once, not in a measured start
-    bench = Bench(arguments.count, arguments.runs, arguments.minutes, arguments.cache)
+    bench = Bench(arguments.count, arguments.runs, arguments.minutes)
     for name in arguments.scenarios or SCENARIOS:
         asyncio.run(SCENARIOS[name](bench))
     print("\n| what | figures |\n|---|---|\n" + "\n".join(bench.rows))

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -69,6 +69,9 @@ class FakeAssistant:
             way_out=lambda: (),
             greeting=lambda _now: said("Hello."),
         )
+
+    def parse(self, texts: Sequence[str]) -> list[str]:
+        return list(texts)
 
     def screen(self, message: Message, conversation: Conversation) -> Screening:  # noqa: ARG002
         if self.is_screening_broken:

@@ -8,8 +8,8 @@ import pytest
 
 BOT = Path(__file__).parent.parent / "bot"
 ORDER = (
-    "startup", "text", "vocabulary", "identifiers", "readability", "content", "understanding", "matching", "safety", "conversation", "replies",
-    "assistant", "checking", "evaluation", "asking", "logs", "metrics", "store", "settings", "lanes",
+    "startup", "text", "vocabulary", "identifiers", "readability", "content", "understanding", "matching", "safety", "conversation",
+    "replies", "assistant", "checking", "evaluation", "asking", "logs", "metrics", "store", "settings", "lanes",
     "trials",
     "pace", "turns", "intake", "inbox", "outbox", "staff", "channels", "archive", "backup", "readiness", "connections", "web", "upkeep",
     "doctor", "operating",
@@ -18,11 +18,11 @@ ORDER = (
 FOR_ALL = {"errors", "ownership"}
 LIBRARIES = {
     "yaml": "content/reading.py",
+    "onnxruntime": "understanding/encoder.py",
+    "tokenizers": "understanding/encoder.py",
     "telegram": "channels/telegram",
     "ruamel": "staff/",
     "pydantic_settings": "settings.py",
-    "onnxruntime": "understanding/encoder.py",
-    "tokenizers": "understanding/encoder.py",
 }
 FILES = sorted(path for path in BOT.rglob("*.py") if "migrations" not in path.parts and path.name != "__main__.py")
 

@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from bot.safety.decide import ENOUGH_WORDS, Opinion, decide, opinion_of, weigh_phrase
+from bot.safety.decide import Opinion, decide, opinion_of, weigh_phrase
 from bot.safety.floor import Hit
 from bot.safety.levels import Finding, Level
 from bot.safety.model import Judgement, SignModel
@@ -54,7 +54,7 @@ SOON_PHRASE = {
 }  # fmt: skip
 # What the model alone leads to.
 NO_PHRASE = "card  card   ask   ask    -     -      -     -      -     -"
-COLUMNS = list(product(Opinion, (ENOUGH_WORDS - 1, ENOUGH_WORDS)))
+COLUMNS = list(product(Opinion, (7, 8)))
 
 
 def cells(table: Mapping[str, str]) -> list[tuple[str, Opinion, int, str]]:

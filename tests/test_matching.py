@@ -8,9 +8,10 @@ import pytest
 
 from bot.content import Content, Entry, RedFlags, SmallTalk
 from bot.matching import Confidence, Matcher
-from bot.matching.scoring import Lines, compare_words, find_likeness, fit_head, stack_signals
+from bot.matching.scoring import Lines, PairWeights, compare_words, find_likeness, fit_head, stack_signals
 from bot.understanding import Encoder, Understanding, known_words
 from bot.understanding.vectors import VectorStore
+from training.matching import DECAY, fit_weights
 
 PHRASINGS = {
     "ice": [
@@ -258,3 +259,25 @@ def test_words_are_compared_whatever_their_order():
     best, _ = compare_words("my back on peas", np.array([0.1, 0.2], np.float32), lines)
     assert best[0] == 1.0
     assert best[1] < 0.6
+
+
+def test_weights_that_are_learned_leave_no_slope_and_may_leave_features_out():
+    rng = np.random.default_rng(2)
+    features = rng.normal(size=(400, 5, 8)).astype(np.float32)
+    scores = features @ np.array([2, 0, -1, 0, 0, 1, 0, 0], np.float32)
+    owners = (scores + rng.gumbel(size=scores.shape)).argmax(1)
+
+    def loss(weights):
+        chances = np.log(PairWeights(**weights, answer_from=0.5, suggest_from=0.1).find_chances(features))
+        penalty = DECAY * (weights["entry"] ** 2).sum() + DECAY * (weights["none"] ** 2).sum()
+        return penalty - chances[np.arange(400), owners].mean()
+
+    learned = fit_weights(features, owners)
+    for name in ("entry", "none", "bias"):
+        for step in (0.05, -0.05):
+            assert loss(learned | {name: learned[name] + np.float32(step)}) > loss(learned)
+    used = np.array([True] * 5 + [False] * 3)
+    without = fit_weights(features, owners, used)
+    assert not without["entry"][~used].any()
+    assert without["entry"][0] > 1.0
+    assert loss(without) > loss(learned)

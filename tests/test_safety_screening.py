@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
 from typing import cast
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +17,8 @@ from bot.content import Content
 from bot.content.red_flags import RedFlag, groups
 from bot.matching import Matcher
 from bot.safety import Heard, Level, Screener, Screening
-from bot.understanding import Understanding, known_words, load_understanding
+from bot.safety.model import SignModel
+from bot.understanding import Understanding, known_words, load_encoder, load_understanding
 
 # Emergencies heard together, the one that can wait least first (the clinical reference, "Several rules at once").
 ORDER = (
@@ -281,6 +283,20 @@ def test_threads_share_a_screener(screen: Served) -> None:
     alone = [screen(text) for text in texts]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(screen, texts * 2)) == alone * 2
+
+
+def test_the_loudest_window_of_a_long_message_counts(screen: Served) -> None:
+    quiet, loud = (
+        screen.understanding.parse(text).vectors
+        for text in ("does ice help?", "I have not been able to pee since last night")
+    )
+    assert quiet is not None
+    assert loud is not None
+    model = SignModel(load_encoder()[0], screen.screener._levels)  # type: ignore[arg-type]
+    alone = model.judge(loud).alarm
+    assert alone > model.sure
+    for windows in ((quiet, loud), (loud, quiet), (quiet, loud, quiet)):
+        assert model.judge(np.concatenate(windows)).alarm == pytest.approx(alone)
 
 
 # Parts that break

@@ -34,8 +34,12 @@ SMALL_TALK_FROM: Final = 0.5
 LIKE_WORDS: Final = 0.8  # without vectors: from here on a line's entry is offered
 STORY_FROM: Final = 25  # words; in longer messages the question is looked for
 MOST_QUESTIONS: Final = 3
-_ASKING = r"should i|any (?:advice|tips|ideas?)|can i|how (?:do|can|long|often)|what (?:can|should|helps?)|is it ok"
-_QUESTION = re.compile(rf"[^.!?\n]*\?|[^.!?\n]*\b(?:{_ASKING})\b[^.!?\n]*")
+_SENTENCE = re.compile(
+    r"[^.!?\n]+\??"
+)  # apart from what asks: one pattern for both takes the square of a long text's time
+_ASKING = re.compile(
+    r"\?$|\b(?:should i|any (?:advice|tips|ideas?)|can i|how (?:do|can|long|often)|what (?:can|should|helps?)|is it ok)\b"
+)
 
 
 class Matcher:
@@ -106,7 +110,7 @@ class Matcher:
 
     def _questions(self, parsed: Parsed) -> list[Parsed]:
         """The questions of a message that says more than one thing, the last ones."""
-        found = [one.strip() for one in _QUESTION.findall(parsed.corrected)]
+        found = [one.strip() for one in _SENTENCE.findall(parsed.corrected) if _ASKING.search(one)]
         found = [one for one in found if len(one.split()) > 2 and one != parsed.corrected.strip()]
         if not found or (len(found) < 2 and len(parsed.words) <= STORY_FROM):
             return []
