@@ -77,7 +77,7 @@ class FakeAssistant:
         if self.is_screening_broken:
             raise RuntimeError(message.text)
         is_emergency = EMERGENCY in message.text
-        heard = (Heard("pain", "said", "now"),) if "pain" in message.text else ()
+        heard = (Heard("pain"),) if "pain" in message.text else ()
         return Screening((Finding(Level.EMERGENCY, "chest", ()),) if is_emergency else (), heard=heard)
 
     def card(self, screening: Screening) -> Reply | None:
