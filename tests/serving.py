@@ -73,7 +73,7 @@ class FakeAssistant:
     def parse(self, texts: Sequence[str]) -> list[str]:
         return list(texts)
 
-    def screen(self, message: Message, conversation: Conversation) -> Screening:  # noqa: ARG002
+    def screen(self, message: Message, conversation: Conversation, before: str = "") -> Screening:  # noqa: ARG002
         if self.is_screening_broken:
             raise RuntimeError(message.text)
         is_emergency = EMERGENCY in message.text
