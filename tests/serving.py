@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -70,11 +70,14 @@ class FakeAssistant:
             greeting=lambda _now: said("Hello."),
         )
 
-    def screen(self, message: Message, conversation: Conversation) -> Screening:  # noqa: ARG002
+    def parse(self, texts: Sequence[str]) -> list[str]:
+        return list(texts)
+
+    def screen(self, message: Message, conversation: Conversation, before: str = "") -> Screening:  # noqa: ARG002
         if self.is_screening_broken:
             raise RuntimeError(message.text)
         is_emergency = EMERGENCY in message.text
-        heard = (Heard("pain", "said", "now"),) if "pain" in message.text else ()
+        heard = (Heard("pain"),) if "pain" in message.text else ()
         return Screening((Finding(Level.EMERGENCY, "chest", ()),) if is_emergency else (), heard=heard)
 
     def card(self, screening: Screening) -> Reply | None:

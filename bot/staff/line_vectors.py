@@ -17,10 +17,12 @@ class LineEncoder(Encoder):
     """
 
     def __init__(self, cache_dir: Path) -> None:
-        super().__init__()
+        self._known: dict[int, Floats] = {}
+        self._used: dict[int, Floats] = {}
+        super().__init__()  # which encodes a text, to see that it can
+        self._used.clear()
         self._file = cache_dir / f"lines-{self.version}.npz"
         self._known = self._read()
-        self._used: dict[int, Floats] = {}
 
     def _read(self) -> dict[int, Floats]:
         try:
