@@ -49,8 +49,6 @@ def explain(assistant: Assistant, utterance: str, now: datetime) -> Iterator[str
     """Lines that say what was screened, which entries came near and why, and what was decided."""
     turn = ask(assistant, utterance, now)
     yield f"content    {assistant.version}"
-    if assistant.trouble:
-        yield f"hearing    the model does not hear: {assistant.trouble}"
     if assistant.overrides.is_paused:
         yield "paused     staff paused all answers; warnings go on"
     yield from (f"silenced   {entry}" for entry in sorted(assistant.overrides.off))

@@ -67,7 +67,15 @@ def _content(settings: "Settings") -> "Content":
 def _assistant(settings: "Settings", content: "Content | None" = None) -> "Assistant":
     from bot.assistant import build
 
-    return build(content or _content(settings), settings.cache_dir, settings.fact)
+    assistant = build(content or _content(settings), settings.cache_dir, settings.fact)
+    _tell_trouble(assistant.trouble)
+    return assistant
+
+
+def _tell_trouble(trouble: str) -> None:
+    """Whoever looks at verdicts must know that they are not those of a whole bot."""
+    if trouble:
+        typer.echo(f"The model does not hear, red flags are missed: {trouble}", err=True)
 
 
 @app.command()
@@ -147,6 +155,7 @@ def check(
     from bot.checking import live_problems
     from bot.checking.editor import hours_ahead
     from bot.staff.check_worker import check_alone
+    from bot.understanding import load_encoder
 
     settings = _settings()
     try:
@@ -155,6 +164,7 @@ def check(
         for problem in error.problems:
             typer.echo(problem)
         _fail(f"{len(error.problems)} problem(s). The content can't be used as it is.")
+    _tell_trouble(load_encoder()[1])
     found = check_alone(content, settings.cache_dir, _now())
     found += live_problems(content) if live else []
     for problem in found:

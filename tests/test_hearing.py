@@ -208,7 +208,7 @@ def test_without_a_model_the_bot_answers_and_tells_everybody(
         assert f"the model does not hear, red flags are missed: {why}" in ready.json()["problems"][0]
         assert "bot_hearing 0.0" in client.get("/metrics").text
     assert len([line for line in lines if "the model does not hear" in line and why in line]) == 1
-    assert f"hearing    the model does not hear: {why}" in run_bot(broken, "ask", EVERYDAY).stdout
+    assert f"The model does not hear, red flags are missed: {why}" in run_bot(broken, "ask", EVERYDAY).stderr
 
 
 def test_the_doctors_cure_for_a_damaged_model_cures_it(app: Path, tmp_path: Path) -> None:
@@ -219,6 +219,7 @@ def test_the_doctors_cure_for_a_damaged_model_cures_it(app: Path, tmp_path: Path
         subprocess.run(["git", *arguments], cwd=broken, check=True)
     (broken / MODEL / "heads.npz").unlink()
     cut("encoder.onnx")(broken / MODEL)
+    assert "The model does not hear, red flags are missed: encoder.onnx" in run_bot(broken, "check").stderr
     (line,) = re.findall(r"^WRONG  the model does not hear.*$", run_bot(broken, "doctor").stdout, re.M)
     (cure,) = re.findall(r"`(.+)`", line)
     subprocess.run(cure, shell=True, cwd=tmp_path, check=True)
