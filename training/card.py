@@ -36,8 +36,8 @@ _LIMITS = """## Limits
 - English only; ten other languages are heard through phrases, all others get the emergency number.
 - It reads one message (and what waits beside it), not a history. It knows nothing of who writes.
 - Frightening ordinary stories alarm it more often than anything else; of terse messages it misses those whose words name no sign.
-- Labels follow public guidance and were checked by two readers, none of them a clinician yet. Half of what it learned from was
-  reworded from public posts, the other half invented; real patients of a clinic will differ from both.
+- Labels follow public guidance and were checked by two readers, none of them a clinician yet. Some half of each
+  step of training was reworded from public posts, the rest invented; real patients of a clinic will differ from both.
 - A probability is no certainty: thresholds were set on the lines held out and the development sets, and drift with what patients write.
 """
 
