@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -69,8 +69,8 @@ class Understanding:
         """``known``: words that the content uses. ``encoder`` is None where it could not be loaded; ``trouble`` says why."""
         self.encoder = encoder
         self._trouble = trouble
-        self._known = frozenset(known)
-        self._speller = Speller({*self._known, *_SHORT_FORMS}, encoder.words if encoder else ())
+        self._known = Counter(known)
+        self._speller = Speller(self._known + Counter(_SHORT_FORMS), encoder.words if encoder else ())
         self._kept: OrderedDict[str, Parsed] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -169,7 +169,7 @@ def load_understanding(content: Content) -> Understanding:
     return Understanding(known_words(content), encoder, trouble)
 
 
-def known_words(content: Content) -> frozenset[str]:
+def known_words(content: Content) -> Counter[str]:
     """Every word that the content uses: what a slip may be led to."""
     texts = [*content.out_of_scope]
     for entry in content.entries.values():
@@ -178,4 +178,4 @@ def known_words(content: Content) -> frozenset[str]:
         texts += talk.phrasings
     for page in content.red_flags.pages:
         texts += [page.name, page.what, *page.alone, *page.always_heard, *page.must_raise, *page.must_stay_quiet]
-    return frozenset(word for text in texts for word in split_words(normalize(text))[0])
+    return Counter(word for text in texts for word in split_words(normalize(text))[0])

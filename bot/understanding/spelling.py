@@ -5,6 +5,7 @@ compares with the few known words of about its length and first letter only, wha
 """
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 
@@ -41,7 +42,8 @@ class Speller:
     """
 
     def __init__(self, known: Iterable[str], real: Collection[str] = ()) -> None:
-        self._known = frozenset(known)
+        self._count = Counter(known)
+        self._known = frozenset(self._count)
         self._real = frozenset(real)
         self._stems = frozenset(map(stem, self._known))
         self._by_start: dict[tuple[str, int], list[str]] = {}
@@ -78,9 +80,9 @@ class Speller:
         return any(base in self._known or base in self._real for base in _bases(word))
 
     def _nearest(self, word: str, slips: int) -> str:
-        """The known word at most ``slips`` away (optimal string alignment), or nothing; ties by the alphabet."""
+        """The known word at most ``slips`` away (optimal string alignment), or nothing; ties go to the commoner word."""
         near = [
-            (int(distance), known)
+            (int(distance), -self._count[known], known)
             for length in range(len(word) - slips, len(word) + slips + 1)
             for known, distance, _ in process.extract(
                 word, self._by_start.get((word[0], length), ()), scorer=OSA.distance, score_cutoff=slips, limit=None
@@ -88,7 +90,7 @@ class Speller:
             if len(known) >= (SHORTEST_ONE_SLIP if slips == 1 else SHORTEST_TWO_SLIPS) or sorted(known) == sorted(word)
         ]
         if near:
-            return min(near)[1]
+            return min(near)[2]
         return min(self._wrong_start(word), default="") if slips == 1 else ""
 
     def _wrong_start(self, word: str) -> list[str]:
