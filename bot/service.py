@@ -53,6 +53,7 @@ class Current:
 
     def swap(self, assistant: Assistant) -> None:
         self.assistant, self.since = assistant, time.time()
+        return_memory()
 
 
 def run(settings: Settings) -> int:
