@@ -278,3 +278,8 @@ def test_a_missing_or_damaged_model_is_trouble(
     understanding = load_understanding(content)
     assert told in understanding.trouble
     assert understanding.parse("I can't pee").vectors is None
+
+
+def test_of_two_words_as_near_the_commoner_one_is_meant() -> None:
+    assert Speller({"passed": 3, "paced": 1}).correct("pased") == "passed"
+    assert Speller({"passed": 1, "paced": 3}).correct("pased") == "paced"
