@@ -29,12 +29,12 @@ from bot.content import load, red_flag_file  # noqa: E402
 from bot.safety import Level  # noqa: E402
 from bot.staff import edits, reload  # noqa: E402
 from bot.staff.check_worker import Request, check_content  # noqa: E402
-from bot.staff.editing import Edit  # noqa: E402
 from bot.staff.folder import Folder, version_of  # noqa: E402
 from bot.staff.history import History  # noqa: E402
 from bot.staff.publishing import edited  # noqa: E402
 from bot.staff.reload import Reloader, starting_content  # noqa: E402
 from bot.staff.snapshots import Snapshots, Verdict  # noqa: E402
+from bot.staff.yaml_edit import Edit  # noqa: E402
 
 EDITS, RELOADS, SHIPPED_RELOADS, TAPS = 500, 200, 10, 200
 BEGINNINGS = ("is it: ok", "“why” & how", "no", "hm, #1?", "🧊 or", "- dash", "9:30")  # what YAML may misread

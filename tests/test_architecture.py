@@ -21,7 +21,7 @@ LIBRARIES = {
     "onnxruntime": "understanding/encoder.py",
     "tokenizers": "understanding/encoder.py",
     "telegram": "channels/telegram",
-    "ruamel": "staff/",
+    "ruamel": "staff/yaml_edit.py",
     "pydantic_settings": "settings.py",
 }
 FILES = sorted(path for path in BOT.rglob("*.py") if "migrations" not in path.parts and path.name != "__main__.py")

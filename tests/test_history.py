@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.staff.editing import Edit
 from bot.staff.folder import ChangedMeanwhile, Folder, FolderError, version_of
 from bot.staff.git import allows_commits, commit
 from bot.staff.history import History, UndoError
 from bot.staff.merging import Conflict, merge
+from bot.staff.yaml_edit import Edit
 
 SHIPPED = Path("faq")
 
@@ -41,7 +41,7 @@ def make(folder: Folder, history: History, *edits: Edit, who: str = "Anna") -> i
         before = folder.read()
         after = dict(before)
         for edit in edits:
-            after[edit.file] = edit.applied(after.get(edit.file))
+            after[edit.file] = edit.apply(after.get(edit.file))
         old, new = {e.file: before.get(e.file) for e in edits}, {e.file: after[e.file] for e in edits}
         change = history.record(old, new, who=who, how="tap", summary=[f"{edits[0].value} added"])
         folder.write(new, old)

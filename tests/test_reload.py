@@ -18,11 +18,11 @@ from bot.content import load
 from bot.errors import ContentError
 from bot.staff import check_worker, edits
 from bot.staff.check_worker import Request, check_content
-from bot.staff.editing import Edit
 from bot.staff.folder import Folder
 from bot.staff.publishing import edited
 from bot.staff.reload import Reloader, starting_content
 from bot.staff.snapshots import Snapshots, Verdict
+from bot.staff.yaml_edit import Edit
 from bot.understanding.vectors import key_of
 from tests.small_faq import make_faq
 

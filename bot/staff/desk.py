@@ -14,7 +14,6 @@ from bot.errors import BotError, StoreError
 from bot.logs import log
 from bot.staff import edits, wording
 from bot.staff.chat import StaffChat
-from bot.staff.editing import Edit
 from bot.staff.facts import CONTACT, HOURS, Facts
 from bot.staff.learning import KIND as MISSED
 from bot.staff.learning import Learning
@@ -24,6 +23,7 @@ from bot.staff.proposals import Proposals
 from bot.staff.questions import Questions
 from bot.staff.reload import News, Reloader
 from bot.staff.switches import Notes, Switches
+from bot.staff.yaml_edit import Edit
 from bot.store.staff import DONE, OPEN, StaffStore, Step
 from bot.store.values import Outgoing
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from bot.content import LANGUAGE, Content, entry_file
 from bot.errors import BotError
-from bot.staff.editing import Edit
+from bot.staff.yaml_edit import Edit
 from bot.text import words
 
 OUT_OF_SCOPE = f"{LANGUAGE}/out-of-scope.yaml"

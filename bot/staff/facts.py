@@ -5,10 +5,10 @@ from zoneinfo import ZoneInfo
 
 from bot.conversation import Message, Reply
 from bot.staff import edits, wording
-from bot.staff.editing import Edit
 from bot.staff.people import Person
 from bot.staff.proposals import Proposals
 from bot.staff.reload import Reloader
+from bot.staff.yaml_edit import Edit
 from bot.store.staff import StaffStore
 
 TEXT = "text"

@@ -15,13 +15,13 @@ from bot.conversation import Block, Reply
 from bot.errors import BotError, ContentError
 from bot.logs import describe, log
 from bot.staff import wording
-from bot.staff.editing import Edit
 from bot.staff.edits import signed
 from bot.staff.folder import Changed, Files
 from bot.staff.people import Person
 from bot.staff.publishing import Rework, edited, taken_back
 from bot.staff.reload import Reloader
 from bot.staff.snapshots import SnapshotError, Verdict
+from bot.staff.yaml_edit import Edit
 from bot.store.staff import DONE, OPEN, WORKING, StaffStore, Step
 
 # Sends to the staff chat a reply, the message it replaces and the update id of what it answers ("" for none).
@@ -39,7 +39,7 @@ def _today() -> str:
 
 
 def _replaced(made: Iterable[Edit], files: Files) -> list[str]:
-    return [edit.replaced(files.get(edit.file)) for edit in made]
+    return [edit.find_replaced(files.get(edit.file)) for edit in made]
 
 
 def _targets(made: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
@@ -159,7 +159,7 @@ class Proposals:
             if (
                 is_publishing
                 and not is_made
-                and details["replaced"] != [one.replaced(files.get(one.file)) for one in made]
+                and details["replaced"] != [one.find_replaced(files.get(one.file)) for one in made]
             ):
                 raise StaleError(wording.CHANGED_SINCE)
             return changed

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from bot.staff import git
 from bot.staff.checker import Checker
-from bot.staff.editing import Edit
 from bot.staff.folder import Changed, ChangedMeanwhile, Files, Folder, version_of
 from bot.staff.history import Change, History
 from bot.staff.snapshots import Snapshots, Verdict
+from bot.staff.yaml_edit import Edit
 
 TRIES = 8
 
@@ -22,7 +22,7 @@ def edited(edits: Sequence[Edit]) -> Rework:
     def rework(files: Files) -> Changed:
         after: dict[str, bytes | None] = {}
         for edit in edits:
-            after[edit.file] = edit.applied(after[edit.file] if edit.file in after else files.get(edit.file))
+            after[edit.file] = edit.apply(after[edit.file] if edit.file in after else files.get(edit.file))
         return after
 
     return rework

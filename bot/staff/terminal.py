@@ -11,12 +11,12 @@ from bot.content import LANGUAGE, Content, load
 from bot.errors import BotError, ContentError, StoreError
 from bot.staff import edits
 from bot.staff.checker import Checker
-from bot.staff.editing import Edit
 from bot.staff.folder import Files, Folder
 from bot.staff.history import History
 from bot.staff.publishing import Published, Publisher, edited
 from bot.staff.snapshots import Snapshots, Verdict, state_folder
 from bot.staff.tables import Table
+from bot.staff.yaml_edit import Edit
 from bot.store import missed
 
 MOST_TRIES = 5
