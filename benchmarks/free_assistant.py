@@ -62,7 +62,7 @@ def main() -> None:
 
     service.build = free_build  # type: ignore[assignment]
     service.starting_content = lambda *_: SimpleNamespace(version="free")  # type: ignore[assignment, return-value]
-    service.Service._make_office = lambda *_: None  # type: ignore[assignment, method-assign]
+    service.Service._make_staff = lambda *_: None  # type: ignore[assignment, method-assign]
     sys.argv[1:] = ["run"]
     cli.main()
 

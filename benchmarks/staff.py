@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -178,7 +178,7 @@ async def reloads(folder: Path, count: int, faq: Path, said: list[str], name: st
     for number in range(count):
         began = time.perf_counter()
         text = f"Yes, ice can help. This is edit {number}."
-        done = await reloader.publisher.publish(edited(edits.answer("ice", text)), who="bench", how="tap")
+        done = await reloader.publisher.publish(edited(edits.set_answer("ice", text)), who="bench", how="tap")
         seconds.append(time.perf_counter() - began)
         if not done.change:
             print(f"edit {number} is refused: {done.verdict.refused[0]}")
@@ -208,7 +208,7 @@ def taps(folder: Path, count: int) -> None:
         entry = random_.choice(sorted(content.entries))
         said = f"{random_.choice(BEGINNINGS)} number {number}"
         before = on_disk.read()
-        after = edited(edits.learn(content, entry, [said]))(before)
+        after = edited(edits.add_phrasings(content, entry, [said]))(before)
         change = history.record({name: before.get(name) for name in after}, after, who="b", how="tap", summary=[said])
         on_disk.write(after, {name: before.get(name) for name in after})
         numbers.append(change.number)
@@ -258,7 +258,9 @@ async def writers(folder: Path) -> None:
     lost = 0
     for number in range(10):
         tap = asyncio.create_task(
-            reloader.publisher.publish(edited(edits.closed(f"{number + 1} May")), who="tap", how="tap")
+            reloader.publisher.publish(
+                edited([edits.close_on(f"{number + 1} May", date.today())]), who="tap", how="tap"
+            )
         )
         await asyncio.sleep(0.05 * number)
         heat = folder / "b/faq/en/entries/heat.yaml"

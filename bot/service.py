@@ -21,10 +21,10 @@ from bot.outbox import Outbox
 from bot.pace import Pace
 from bot.readiness import Readiness
 from bot.settings import Settings
-from bot.staff.chat import Look
-from bot.staff.office import Office
+from bot.staff.group import Look
 from bot.staff.people import staff_of
 from bot.staff.reload import starting_content
+from bot.staff.services import StaffServices
 from bot.staff.snapshots import Snapshots, state_folder
 from bot.startup import return_memory
 from bot.store import Store, database_path, open_store
@@ -97,7 +97,7 @@ class Service:
         make: Callable[[Content], Assistant] | None = None,
     ) -> None:
         self._make_assistant = make
-        self._office: Office | None = None
+        self._staff: StaffServices | None = None
         self._settings = settings
         self._current = current
         self._store = store
@@ -120,8 +120,8 @@ class Service:
             loop.add_signal_handler(name, self._stopping.set)
         loop.set_exception_handler(_on_loop_error)
         self._make()
-        if self._office:
-            await self._office.find_chat()
+        if self._staff:
+            await self._staff.group.find()
         await self._inbox.recover()
         await self._outbox.recover()
         try:
@@ -150,8 +150,8 @@ class Service:
             self._page = self._make_page()
             channels.append(self._page)
         self._outbox = Outbox(self._store, channels, self._metrics, paces)
-        self._office = self._make_office(self._make_assistant) if self._make_assistant else None
-        self._outbox.watcher = self._office
+        self._staff = self._make_staff(self._make_assistant) if self._make_assistant else None
+        self._outbox.watcher = self._staff
         self._inbox = Inbox(
             self._store,
             self._current,
@@ -159,7 +159,7 @@ class Service:
             self._outbox.send_now,
             lambda: len(self._outbox),
             self._metrics,
-            self._office,
+            self._staff,
         )
         if self._telegram:
             self._make_intake(self._telegram)
@@ -170,8 +170,8 @@ class Service:
             content_version=lambda: self._current.assistant.version,
             content_since=lambda: self._current.since,
             content_trouble=lambda: self._current.trouble,
-            staff_chat_problems=lambda: self._office.chat_problems() if self._office else [],
-            switched_off=lambda: self._office.switched_off() if self._office else [],
+            staff_chat_problems=lambda: self._staff.group.list_problems() if self._staff else [],
+            switched_off=lambda: self._staff.switched_off() if self._staff else [],
             heard=self._heard if self._telegram else None,
             is_polling=self._polling is not None,
             waiting=lambda: len(self._inbox) + len(self._outbox),
@@ -190,7 +190,7 @@ class Service:
             self._metrics.gauges["last_backup_timestamp_seconds"] = lambda: self._backups.last_good
         self._upkeep = Upkeep(settings, self._store, self._backups, self._readiness)
 
-    def _make_office(self, make: Callable[[Content], Assistant]) -> Office:
+    def _make_staff(self, make: Callable[[Content], Assistant]) -> StaffServices:
         settings = self._settings
         telegram, people = self._telegram, staff_of(settings.staff_user_ids)
         has_chat = telegram is not None and settings.staff_chat_id is not None
@@ -200,7 +200,7 @@ class Service:
 
             return await look_at_chat(telegram, chat, people) if telegram else None
 
-        return Office(
+        return StaffServices(
             faq_dir=settings.faq_dir,
             state=state_folder(self._store.path),
             cache_dir=settings.cache_dir,
@@ -220,7 +220,7 @@ class Service:
         from bot.channels.telegram_receiver import Receiver
 
         settings = self._settings
-        receiver = Receiver(telegram, self._inbox, self._metrics, self._office)
+        receiver = Receiver(telegram, self._inbox, self._metrics, self._staff)
         if settings.telegram_webhook_url:
             from bot.channels.telegram_webhook import Webhook, secret_of
 
@@ -286,9 +286,9 @@ class Service:
         if self._telegram:
             self._keep("profile", lambda: self._upkeep.write_profile(self._telegram, self._current()))
         self._keep("sweep", self._inbox.sweep)
-        if self._office:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._office.reloader.ask)
-            for name, job in self._office.jobs().items():
+        if self._staff:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._staff.reloader.ask)
+            for name, job in self._staff.jobs().items():
                 self._keep(name, job)
         for name, job in self._upkeep.jobs().items():
             self._keep(name, job)

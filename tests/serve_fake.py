@@ -20,7 +20,7 @@ def fake_build(*_: Any, **__: Any) -> Any:
 
 service.build = fake_build  # type: ignore[assignment]
 service.starting_content = lambda *_: SimpleNamespace(version="fake")  # type: ignore[assignment, return-value]
-service.Service._make_office = lambda *_: None  # type: ignore[assignment, method-assign]
+service.Service._make_staff = lambda *_: None  # type: ignore[assignment, method-assign]
 
 
 if __name__ == "__main__":

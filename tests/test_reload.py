@@ -7,7 +7,7 @@ import shutil
 import signal
 import stat
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
@@ -26,6 +26,7 @@ from bot.staff.yaml_edit import Edit
 from bot.understanding.vectors import key_of
 from tests.small_faq import make_faq
 
+TODAY = date(2026, 11, 27)
 PATIENCE = 60.0  # on a busy machine; a quiet one takes two seconds
 
 
@@ -407,7 +408,7 @@ async def test_random_edits_never_hurt(tmp_path, faq):
 async def test_a_fact_takes_over_what_answers_and_anything_else_is_built_anew(tmp_path, faq):
     async with running(tmp_path, faq) as bot:
         before = bot.holder()
-        await bot.publish(*edits.closed("7 May"))
+        await bot.publish(edits.close_on("7 May", TODAY))
         assert bot.holder()._matcher is before._matcher
         assert "7 May" in bot.holder().content.clinic.closed
         await bot.publish(Edit("en/out-of-scope.yaml", "add", ("messages",), "sell me a horse"))
@@ -422,11 +423,11 @@ async def test_a_child_that_dies_over_an_edit_is_a_refusal(tmp_path, faq, monkey
     async with running(tmp_path, faq) as bot:
         with monkeypatch.context() as patch:
             patch.setattr(Request, "to_json", lambda _: "no json")
-            done = await bot.publish(*edits.closed("7 May"))
+            done = await bot.publish(edits.close_on("7 May", TODAY))
         assert done.change is None
         assert "the check itself failed" in done.verdict.refused[0].message
         assert "JSONDecodeError" in done.verdict.refused[0].message
-        assert (await bot.publish(*edits.closed("7 May"))).change
+        assert (await bot.publish(edits.close_on("7 May", TODAY))).change
 
 
 async def test_a_check_that_nobody_waits_for_any_more_leaves_no_child(tmp_path, faq, monkeypatch):

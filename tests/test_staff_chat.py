@@ -17,7 +17,7 @@ from bot.assistant import build
 from bot.doctor import State, report
 from bot.service import Current, Service
 from bot.staff import chat as staff_chat
-from bot.staff import desk, office
+from bot.staff import group, services
 from bot.staff.reload import starting_content
 from bot.staff.snapshots import Snapshots
 from bot.store import open_store
@@ -41,8 +41,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(staff_chat, "TROUBLE_LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(desk, "LEARN_SECONDS", 0.1)
+    monkeypatch.setattr(group, "TROUBLE_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(staff_chat, "LEARN_SECONDS", 0.1)
 
 
 @dataclass
@@ -336,7 +336,7 @@ async def test_talk_and_service_messages_get_nothing_and_are_not_what_a_step_wai
 async def test_staff_are_told_of_messages_that_were_set_aside(
     tmp_path: Path, made: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(office, "TALLY_SECONDS", 0.05)
+    monkeypatch.setattr(services, "TALLY_SECONDS", 0.05)
     async with BotApi() as api, serving(tmp_path, made, api) as bot:
         api.write(8, "my back \ud83d")
         assert "1 message(s)" in (await bot.told("were set aside")).text

@@ -10,7 +10,9 @@ import pytest
 from sqlalchemy import insert
 
 from bot.conversation import Kind, Message
-from bot.staff.desk import Desk
+from bot.metrics import Metrics
+from bot.staff.chat import StaffChat
+from bot.staff.group import StaffGroup
 from bot.staff.people import staff_of
 from bot.store import open_store
 from bot.store.tables import missed, outbox
@@ -37,8 +39,8 @@ def seed(tmp_path_factory):
 class Chat:
     """The staff chat as its members see it."""
 
-    def __init__(self, bot, desk, store, posted, sent):
-        self.bot, self.desk, self.store, self.posted, self.sent = bot, desk, store, posted, sent
+    def __init__(self, bot, staff, store, posted, sent):
+        self.bot, self.staff, self.store, self.posted, self.sent = bot, staff, store, posted, sent
         self.last = ""  # id of the bot's last answer in the chat
         self._ids = itertools.count(1)
 
@@ -71,11 +73,11 @@ class Chat:
         )
 
     async def _answer(self, message):
-        said = await self.desk.take(message)
+        said = await self.staff.take(message)
         count = len(self.posted)
         if said.reply and not said.reply.replaces:
             await self._mark_sent(message.channel, message.update_id)
-        await self.desk.proposals.finished()
+        await self.staff.proposals.finished()
         if self.sent and self.sent[-1].answers:
             await self._mark_sent(message.channel, self.sent[-1].answers)
             self.sent.clear()
@@ -111,22 +113,20 @@ async def chatting(folder):
         return "Seven days.", {}
 
     people = staff_of({111: "editor:Anna", 222: "reviewer:Ben"})
-    desk = Desk(
-        "telegram:1",
-        "-5",
-        people,
-        store.staff,
+    group = StaffGroup("telegram:1", "-5", people, store, Metrics())
+    staff = StaffChat(
+        group,
         store,
         bot.reloader,
         lambda out: sent.extend(out) or posted.extend(one.reply for one in out),
         report,
     )
-    bot.reloader.tell = desk.told
-    await desk.start()
+    bot.reloader.tell = staff.tell
+    await staff.start()
     try:
-        yield Chat(bot, desk, store, posted, sent)
+        yield Chat(bot, staff, store, posted, sent)
     finally:
-        await desk.proposals.finished()
+        await staff.proposals.finished()
         store.close()
 
 
@@ -146,9 +146,9 @@ async def test_one_tap_teaches_a_question_and_one_takes_it_back(chat):
     before = chat.bot.reloader.folder.read()
     await chat.miss(KIMONO)
     await chat.miss(KIMONO.upper() + "!")
-    (question,) = await chat.desk._learning.news()
+    (question,) = await chat.staff.missed.begin_new()
     assert "(2 times)" in question.plain()
-    assert await chat.desk._learning.news() == []
+    assert await chat.staff.missed.begin_new() == []
 
     await chat.tap(question, "Another answer")
     found = await chat.say("ice")
@@ -176,7 +176,7 @@ async def test_one_tap_teaches_a_question_and_one_takes_it_back(chat):
 @pytest.mark.long
 async def test_thrown_away_goes_back_to_the_question_and_ignored_is_forgotten(chat):
     await chat.miss(KIMONO)
-    (question,) = await chat.desk._learning.news()
+    (question,) = await chat.staff.missed.begin_new()
     preview = await chat.tap(question, "Not for us")
     assert f"«{KIMONO}» is not for us" in preview.plain()
     assert "reviewer" not in preview.plain()
@@ -188,7 +188,7 @@ async def test_thrown_away_goes_back_to_the_question_and_ignored_is_forgotten(ch
 
 async def test_what_a_patient_erased_is_not_taught(chat):
     await chat.miss(KIMONO)
-    (question,) = await chat.desk._learning.news()
+    (question,) = await chat.staff.missed.begin_new()
     await chat.store.staff.deal_with([row.id for row in await chat.store.staff.missed()])
     assert "erased" in (await chat.tap(question, "Not for us")).plain()
 
@@ -258,7 +258,7 @@ async def test_silence_and_pause_stay_over_a_reload_and_a_restart_and_end_by_a_t
 @pytest.mark.long
 async def test_a_new_answer_needs_a_source_and_reaches_who_asked(chat):
     await chat.miss(KIMONO)
-    (question,) = await chat.desk._learning.news()
+    (question,) = await chat.staff.missed.begin_new()
     await chat.tap(question, "New answer")
     assert "first line is the question" in (await chat.say("Only a question")).plain()
     refused = await chat.say("What is a kimono belt?\nIt is a soft band.")
@@ -307,6 +307,6 @@ async def test_what_a_kill_interrupted_goes_on(chat, tmp_path):
     await chat.store.staff.save(step, {**kept.details, "phase": "publish"}, "working")
     chat.store.close()
     async with chatting(tmp_path) as later:
-        await later.desk.proposals.finished()
+        await later.staff.proposals.finished()
         assert "Live: change 1" in later.posted[-1].plain()
         assert "7 May" in later.bot.holder().content.clinic.closed

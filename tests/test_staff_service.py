@@ -16,7 +16,7 @@ from sqlalchemy import insert
 
 from bot.assistant import build
 from bot.service import Current, Service
-from bot.staff import office, reload
+from bot.staff import reload, services
 from bot.staff.reload import starting_content
 from bot.staff.snapshots import Snapshots, state_folder
 from bot.store import open_store
@@ -48,7 +48,7 @@ async def serving(folder, api):
     task = asyncio.create_task(service.serve())
     try:
         async with asyncio.timeout(60):
-            while not (service._office and service._office.reloader._seen):
+            while not (service._staff and service._staff.reloader._seen):
                 await asyncio.sleep(0.05)
         yield service, f"http://127.0.0.1:{taken.getsockname()[1]}"
     finally:
@@ -136,8 +136,8 @@ async def test_the_week_is_told_once_on_monday_at_eight(tmp_path, monkeypatch):
         def now(cls, tz=None):
             return clock[0].astimezone(tz)
 
-    monkeypatch.setattr(office, "datetime", Clock)
-    monkeypatch.setattr(office, "REPORT_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(services, "datetime", Clock)
+    monkeypatch.setattr(services, "REPORT_LOOK_SECONDS", 0.02)
     async with BotApi() as api, serving(tmp_path, api):
 
         def reports():

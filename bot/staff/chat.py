@@ -1,168 +1,360 @@
-"""Where the staff's chat is and whether the bot can work there: Telegram may move it, and people may lock the bot out."""
+"""The staff chat: what staff write and tap is answered at once; what takes seconds is begun and posted later.
+
+A step in the store is something begun: a text that is waited for, a missed question, a change on its way to patients. It is
+open until somebody types or taps what it waits for.
+"""
 
 import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from difflib import get_close_matches
+from itertools import islice
 from typing import Final
+from zoneinfo import ZoneInfo
 
-from bot.errors import StoreError
+from bot.asking import ask
+from bot.conversation import Kind, Message, Reply
+from bot.errors import BotError, StoreError
 from bot.logs import log
-from bot.metrics import Metrics
-from bot.staff import wording
-from bot.staff.people import Person, Role
-from bot.staff.switches import Notes
+from bot.staff import edits, wording
+from bot.staff import missed_questions as missed
+from bot.staff.group import StaffGroup
+from bot.staff.people import Person
+from bot.staff.proposals import KIND as CHANGE
+from bot.staff.proposals import Proposals
+from bot.staff.reload import News, Reloader
+from bot.staff.switches import Switches
+from bot.staff.wording import button, column, said
+from bot.store import Outgoing, Store
+from bot.store.staff import DONE, OPEN, Step
 
-MOVED: Final = "staff chat moved"  # a note: the id in the settings, and the one that Telegram gave the group since
-LOOK_SECONDS: Final = 600.0
-TROUBLE_LOOK_SECONDS: Final = 60.0
-ANONYMOUS_STAYS: Final = 86_400.0  # a look can't tell when it is over: not all who write are listed
+TEXT: Final = "text"
+TEXT_WAITS: Final = 3600.0
+LEARN_SECONDS: Final = 15.0
+SHOWN: Final = 10
+COMMANDS: Final = frozenset(
+    "edit entry hours closed phone off on pause resume history show undo missed reload report help start".split()
+)
+Answer = Reply | str | None  # a text alone is a toast; None where the rest comes later
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What Telegram says of a chat: ``trouble`` keeps the bot from posting there, ``remarks`` from hearing some.
+class Said:
+    """What is answered at once; ``reply`` is None when the rest comes later."""
 
-    Each is one line with its cure. ``moved_to``: the chat's new id.
-    """
-
-    trouble: str = ""
-    remarks: tuple[str, ...] = ()
-    moved_to: str = ""
-
-
-def moved_to(noted: str, configured: str) -> str:
-    """The id that a note says the chat of the settings has now; "" if it says nothing about it."""
-    old, _, new = noted.partition(" ")
-    return new if old == configured else ""
+    reply: Reply | None = None
+    toast: str = ""
 
 
 class StaffChat:
-    """``id`` is where the chat is now; ``trouble`` and ``remarks`` are for the operator."""
-
-    def __init__(self, channel: str, configured: str, people: Mapping[str, Person], notes: Notes) -> None:
-        self.channel = channel
-        self.id = configured
-        self.people = people
-        self.trouble = ""
-        self.remarks: tuple[str, ...] = ()
-        self._hidden_at = -ANONYMOUS_STAYS
-        self.was_refused = False  # a post was, since the last look
-        self._configured = configured
-        self._notes = notes
-        self.changed = asyncio.Event()
-
-    def problems(self) -> list[str]:
-        moved = [wording.MOVED.format(id=self.id)] if self.id != self._configured else []
-        hidden = [wording.ANONYMOUS_SEEN] if time.monotonic() - self._hidden_at < ANONYMOUS_STAYS else []
-        return [*filter(None, [self.trouble]), *moved, *hidden, *self.remarks]
-
-    async def find(self) -> None:
-        """Goes where an earlier run followed the group."""
-        with contextlib.suppress(StoreError):
-            self.id = moved_to(await self._notes.noted(MOVED), self._configured) or self.id
-
-    async def follow(self, old: str, new: str) -> None:
-        """The group became a supergroup, if it is the staff's."""
-        if old != self.id or new == old:
-            return
-        self.id = new
-        self.changed.set()
-        log().warning("the staff's group has a new id; set STAFF_CHAT_ID to it", id=new)
-        with contextlib.suppress(StoreError):
-            await self._notes.note(MOVED, f"{self._configured} {new}")
-
-    def refuse(self) -> None:
-        """Something that the bot posted was refused."""
-        self.was_refused = True
-        self.changed.set()
-
-    def notice_anonymous(self) -> None:
-        """Somebody wrote whom Telegram does not name."""
-        if time.monotonic() - self._hidden_at >= ANONYMOUS_STAYS:
-            log().warning("the staff chat needs the operator", why=wording.ANONYMOUS_SEEN)
-        self._hidden_at = time.monotonic()
-
-
-class Watch:
-    """Looks whether the bot can work in the staff's chat, and tells operator and staff when that changes.
-
-    ``look`` asks the channel; None where it can't tell now. ``post`` writes to the staff chat, ``write`` to a person's
-    own, ``release`` sends what was kept for the staff chat while it was shut.
-    """
+    """``put`` hands stored posts to the outbox, ``report`` writes the weekly report."""
 
     def __init__(
         self,
-        chat: StaffChat,
-        look: Callable[[str], Awaitable[Look | None]],
-        post: Callable[[str], Awaitable[None]],
-        write: Callable[[str, str], Awaitable[None]],
-        release: Callable[[tuple[str, str]], None],
-        metrics: Metrics,
+        group: StaffGroup,
+        store: Store,
+        reloader: Reloader,
+        put: Callable[[list[Outgoing]], None],
+        report: Callable[[], Awaitable[tuple[str, Mapping[str, str]]]],
     ) -> None:
-        self._chat = chat
-        self._look = look
-        self._post = post
-        self._write = write
-        self._release = release
-        self._metrics = metrics
-        self._told_of = chat.id
-        self._is_trying = False
+        self._group = group
+        self._store = store.staff
+        self._reloader = reloader
+        self._put = put
+        self._report = report
+        self._turned_away: dict[str, float] = {}  # when, by user
+        self._switches = Switches(store, reloader)
+        self.missed = missed.MissedQuestions(store.staff, reloader.current)
+        self.proposals = Proposals(store.staff, reloader, self.post)
 
-    async def run(self) -> None:
+    # What runs beside answering
+
+    async def start(self) -> None:
+        """Takes up what an earlier run had in hand."""
+        if switched_off := await self._switches.restore():
+            await self.post(switched_off)
+        await self.proposals.resume()
+
+    async def show_missed(self) -> None:
+        """Shows staff what nobody could answer, as it comes in."""
         while True:
-            self._chat.changed.clear()
-            look = await self._look(self._chat.id)
-            if look is None and (self._chat.was_refused or self._is_unexplained):
-                look = Look()
-            if look:
-                await self.take(look)
-            await self._tell_of_move()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TROUBLE_LOOK_SECONDS if self._chat.trouble else LOOK_SECONDS):
-                    await self._chat.changed.wait()
+            with contextlib.suppress(StoreError):
+                if not self._group.trouble:
+                    await self._post_missed()
+            await asyncio.sleep(LEARN_SECONDS)
 
-    @property
-    def _is_unexplained(self) -> bool:
-        return self._chat.trouble == wording.REFUSED.format(id=self._chat.id)
+    async def _post_missed(self) -> None:
+        for reply in await self.missed.begin_new():
+            await self.post(reply)
 
-    async def take(self, look: Look) -> None:
-        """Takes over what was seen, and tells of what is new in it."""
-        chat = self._chat
-        if look.moved_to:
-            await chat.follow(chat.id, look.moved_to)
-            return
-        trouble = look.trouble
-        if not trouble and chat.was_refused:
-            trouble, self._is_trying = wording.REFUSED.format(id=chat.id), False
-        elif not trouble and self._is_unexplained and not self._is_trying:
-            trouble, self._is_trying = chat.trouble, True  # it is over when what is sent now is not refused
-            self._release((chat.channel, chat.id))
-        chat.was_refused = False
-        before, chat.trouble = chat.trouble, trouble
-        if trouble:
-            self._metrics.staff_chat_failures += 1
-            if trouble != before:
-                await self._tell_of_trouble(trouble)
-            return
-        if before:
-            log().info("the staff chat works again")
-        self._release((chat.channel, chat.id))
-        new = [remark for remark in look.remarks if remark not in chat.remarks]
-        chat.remarks = look.remarks
-        for remark in new:
-            log().warning("the staff chat needs the operator", why=remark)
-            await self._post(remark)
+    async def tell(self, news: News) -> None:
+        """An edit of a file went live, was refused, is mended, or changed a file that is not read."""
+        await self.post(wording.describe_news(news.verdict, news.change))
 
-    async def _tell_of_trouble(self, trouble: str) -> None:
-        """To the operator, and to staff in their own chats: those who once wrote to the bot get it."""
-        log().error("the staff chat can't be used", why=trouble)
-        admins = [one for one in self._chat.people.values() if one.role is Role.ADMIN]
-        for person in admins or self._chat.people.values():
-            await self._write(person.id, f"{wording.SHUT}\n\n{trouble}")
+    async def post_text(self, text: str, person: str) -> None:
+        await self.post(said(text), chat=person)
 
-    async def _tell_of_move(self) -> None:
-        if self._told_of != self._chat.id:
-            self._told_of = self._chat.id
-            await self._post(wording.MOVED.format(id=self._chat.id))
+    async def post(
+        self,
+        reply: Reply,
+        replaced: str = "",
+        answers: str = "",
+        origin: Mapping[str, str] | None = None,
+        chat: str = "",
+    ) -> None:
+        """Sends something to the staff chat, or another; what can't be stored is logged as not sent."""
+        channel, chat = self._group.channel, chat or self._group.id
+        where = {"message_id": replaced, "answers": answers}
+        try:
+            self._put([await self._store.post(channel, chat, reply, origin=origin, **where)])
+        except StoreError as error:
+            log().error("staff could not be told", why=str(error))
+
+    # What comes in
+
+    async def take(self, message: Message) -> Said:
+        """What a member of the staff wrote or tapped. Raises StoreError."""
+        person = self._group.people.get(message.user)
+        if person is None:
+            return self._turn_away(message)
+        if not self._group.has(message):
+            return Said(said(wording.ELSEWHERE.format(id=message.chat)))
+        take = {Kind.BUTTON: self._take_tap, Kind.COMMAND: self._take_command}.get(message.kind, self._take_text)
+        try:
+            answer = await take(person, message)
+        except StoreError:
+            raise
+        except BotError as error:
+            return Said(said(str(error)), toast=str(error)[:190])
+        return Said(toast=answer) if isinstance(answer, str) else Said(answer)
+
+    def _turn_away(self, message: Message) -> Said:
+        """Whoever writes is told why nothing comes of it; for talk among people once an hour is enough."""
+        if message.kind is Kind.BUTTON:
+            return Said(toast=wording.NOT_STAFF.format(user=message.user))
+        now = time.monotonic()
+        if message.kind is not Kind.COMMAND and now - self._turned_away.get(message.user, -TEXT_WAITS) < TEXT_WAITS:
+            return Said()
+        self._turned_away[message.user] = now
+        if message.user.startswith("-"):
+            self._group.notice_anonymous()
+            return Said(said(wording.ANONYMOUS))
+        return Said(said(wording.NOT_STAFF.format(user=message.user or "you")))
+
+    async def _take_command(self, person: Person, message: Message) -> Answer:
+        rest = message.text.strip()
+        match message.action:
+            case "edit" | "entry":
+                return self._show_entry(rest)
+            case "hours" | "closed" | "phone":
+                return await self._change_fact(person, message, rest)
+            case "off" | "on" | "pause" | "resume":
+                return await self._switches.turn(message.action, rest)
+            case "history":
+                return self._list_changes()
+            case "show":
+                return wording.show_change(self._reloader.history.get(_read_number(rest)))
+            case "undo":
+                return await self._undo(person, rest)
+            case "missed":
+                await self._post_missed()
+                return said(await self.missed.count())
+            case "reload":
+                self._reloader.ask()
+                return said(wording.LOOKING)
+            case "report":
+                text, origin = await self._report()
+                await self.post(said(text), origin=origin)
+                return None
+        return said(wording.HELP)
+
+    async def _take_text(self, person: Person, message: Message) -> Answer:
+        if message.kind is Kind.UNREADABLE:
+            return said(wording.ONLY_TEXT)
+        if message.text.startswith("/"):  # no command of ours, or a slip in one
+            typed = message.text[1:].partition(" ")[0].lower()
+            if near := get_close_matches(typed, COMMANDS, 1, 0.75):
+                return said(wording.NEAR.format(typed=typed, near=near[0]))
+            if message.chat.startswith("-"):
+                return None
+        step = await self._store.awaited(message, time.time() - TEXT_WAITS)
+        if step is None:
+            return self._answer_as_a_patient(message)
+        if not await self._store.take(step.id, OPEN, DONE):
+            return said(wording.OVER)
+        try:
+            return await self._take_awaited(person, step, message)
+        except BotError:
+            # What is wrong is said in answer to the text; the next try may reply to that as well.
+            again = {**step.details, "prompts": [*step.details["prompts"], message.update_id]}
+            await self._store.save(step.id, again, OPEN)
+            raise
+
+    async def _take_awaited(self, person: Person, step: Step, message: Message) -> Reply:
+        """The text that a step waited for."""
+        details, text, content = step.details, message.text, self._reloader.current().content
+        entry, rows, asked = "", [], 0
+        match details["wants"]:
+            case "search":
+                return self.missed.find_entries(int(details["asked"]), text)
+            case "answer":
+                entry = details["entry"]
+                made = edits.set_answer(entry, text)
+            case "phrasing":
+                made = edits.add_phrasings(content, details["entry"], [text])
+            case "new":
+                rows, asked = details["rows"], details["asked"]
+                found = await self._store.missed(rows)
+                entry, made = edits.make_entry(content, text, [row.utterance for row in found])
+            case fact:
+                entry, made = edits.change_fact(fact, text, self._find_today(message))
+        await self.proposals.propose(person, edits=made, entry=entry, rows=rows, asked=asked, typed=step)
+        return said(wording.WAITING)
+
+    async def _take_tap(self, person: Person, message: Message) -> Answer:
+        kind, _, rest = message.action.partition(":")
+        if kind == "u":
+            return await self._undo(person, rest, message.message_id)
+        number, _, verb = rest.partition(":")
+        what, _, about = verb.partition(":")
+        if kind != "s" or not number.isdigit():
+            return wording.OVER
+        if number == "0":
+            return await self._take_plain_tap(person, what, about, message)
+        step = await self._store.step(int(number))
+        if step is None or step.state != OPEN:
+            return wording.OVER
+        if step.kind == CHANGE:
+            return await self._take_change_tap(person, step, what, message)
+        return (
+            await self._take_missed_tap(person, step, what, about, message)
+            if step.kind == missed.KIND
+            else wording.OVER
+        )
+
+    async def _take_plain_tap(self, person: Person, what: str, about: str, message: Message) -> Answer:
+        """Buttons that need no step: what they are about stands in them."""
+        match what:
+            case "e":
+                return self._show_entry(about)
+            case "c":
+                return await self._wait_for(person, message, "answer", "Send the new answer.", entry=about)
+            case "p":
+                return await self._wait_for(person, message, "phrasing", "Send the words of a patient.", entry=about)
+            case "off" | "on" | "resume":
+                return await self._switches.turn(what, about, replaces=what != "off")
+            case "open":
+                made = edits.reopen(self._reloader.current().content, about)
+                shown = edits.FACTS["closed"]
+                await self.proposals.propose(person, edits=made, entry=shown, message_id=message.message_id)
+                return said(wording.WAITING, replaces=True)
+            case "reload":
+                self._reloader.ask()
+                return wording.LOOKING
+        return wording.OVER
+
+    async def _take_change_tap(self, person: Person, step: Step, what: str, message: Message) -> Answer:
+        if what == "a":
+            if not person.may_publish(is_medical=bool(step.details["verdict"]["is_medical"])):
+                return wording.NEEDS_REVIEWER
+            is_first = await self.proposals.publish(step, person, message.message_id)
+            return said(wording.WAITING, replaces=True) if is_first else wording.OVER
+        if not await self._store.take(step.id, OPEN, DONE):
+            return wording.OVER
+        await self._store.save(step.id, {}, DONE)
+        asked = await self._store.step(int(step.details["asked"]))
+        group = await self.missed.find_group(asked) if asked else None
+        if asked and group:
+            return self.missed.show(asked, group, replaces=True)
+        return said("Thrown away. Nothing was changed.", replaces=True)
+
+    async def _take_missed_tap(self, person: Person, step: Step, what: str, about: str, message: Message) -> Answer:
+        group = await self.missed.find_group(step)
+        if group is None:
+            return said(wording.ERASED, replaces=True)
+        content = self._reloader.current().content
+        match what:
+            case "f":
+                how = "Send a word of the right question."
+                return await self._wait_for(person, message, "search", how, asked=step.id)
+            case "n":
+                return await self._wait_for(person, message, "new", wording.NEW_ENTRY, asked=step.id, rows=group.ids)
+            case "q":
+                return self.missed.show(step, group, replaces=True)
+            case "i":
+                await self._store.deal_with(group.ids)
+                await self._store.save(step.id, {}, DONE)
+                return said("Ignored.", replaces=True)
+            case "o":
+                made = edits.add_out_of_scope(content, group.utterances)
+            case _:
+                entry = about if what == "b" else step.details["guesses"][int(what[1:])]
+                made = edits.add_phrasings(content, entry, group.utterances)
+        await self.proposals.propose(person, edits=made, rows=group.ids, asked=step.id, message_id=message.message_id)
+        return said(wording.WAITING, replaces=True)
+
+    # Answers, the clinic's facts, history
+
+    async def _wait_for(self, person: Person, message: Message, wants: str, ask_for: str, **details: object) -> Reply:
+        """Asks for a text, in answer to ``message``; only what ``person`` replies to that very question is it."""
+        await self._store.begin(TEXT, {"wants": wants, "prompts": [message.update_id], **details}, user=person.id)
+        return said(f"{ask_for} Reply to this message.")
+
+    def _answer_as_a_patient(self, message: Message) -> Reply:
+        turn = ask(self._reloader.current(), message.text, message.now)
+        if turn.reply is None:
+            return said(wording.HELP)
+        names = [turn.entry] if turn.entry else [candidate.entry for candidate in turn.suggestions]
+        rows = column(button(0, f"e:{name}", f"Edit “{name}”") for name in names if name)
+        return Reply(said("A patient who writes that gets:").blocks + turn.reply.blocks, rows)
+
+    def _show_entry(self, text: str) -> Reply:
+        """An entry as patients see it, or the likely ones for the words ``text``."""
+        assistant = self._reloader.current()
+        content = assistant.content
+        if entry := content.entry(text):
+            change = button(0, f"c:{entry.id}", "Change the answer")
+            add = button(0, f"p:{entry.id}", "Add a way to ask")
+            silence = button(0, f"off:{entry.id}", "Silence it")
+            return Reply(wording.preview(content, entry.id, datetime.now(UTC)), ((change, add), (silence,)))
+        likely = assistant.rank(text).candidates[:5] if text else ()
+        found = [content.entries[one.entry] for one in likely if one.entry in content.entries]
+        rows = column(button(0, f"e:{one.id}", one.question) for one in found)
+        return said("Which answer?" if rows else "Write /edit and a word of the question.", rows)
+
+    async def _change_fact(self, person: Person, message: Message, text: str) -> Reply:
+        """/hours, /closed and /phone: with a text the change itself, without one what holds and a question."""
+        fact, clinic = message.action, self._reloader.current().content.clinic
+        if text:
+            entry, made = edits.change_fact(fact, text, self._find_today(message))
+            await self.proposals.propose(person, edits=made, entry=entry)
+            return said(wording.WAITING)
+        reply = await self._wait_for(person, message, fact, wording.ask_for_fact(fact, clinic))
+        closed = clinic.closed if fact == "closed" else ()
+        rows = column(button(0, f"open:{at}", f"Open again: {line}") for at, line in enumerate(closed))
+        return Reply(reply.blocks, rows)
+
+    def _find_today(self, message: Message) -> date:
+        return message.now.astimezone(ZoneInfo(self._reloader.current().content.clinic.timezone)).date()
+
+    def _list_changes(self) -> Reply:
+        changes = list(islice(self._reloader.history.newest_first(), SHOWN))
+        undone = {change.undoes for change in changes if change.undoes}
+        rows = column(wording.undo_button(one.number) for one in changes[:3] if one.number not in undone)
+        return said(wording.list_changes(changes, undone), rows)
+
+    async def _undo(self, person: Person, text: str, message_id: str = "") -> Reply:
+        number = _read_number(text)
+        self._reloader.history.get(number)
+        await self.proposals.propose(person, undoes=number, message_id=message_id)
+        return said(wording.WAITING, replaces=bool(message_id))
+
+
+def _read_number(text: str) -> int:
+    digits = text.strip().lstrip("#")
+    if not digits.isdigit():
+        raise edits.NotPossible("Which change? Write its number, such as /show 17. /history lists them.")
+    return int(digits)

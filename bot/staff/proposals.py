@@ -15,7 +15,7 @@ from bot.conversation import Block, Reply
 from bot.errors import BotError, ContentError
 from bot.logs import describe, log
 from bot.staff import wording
-from bot.staff.edits import signed
+from bot.staff.edits import sign
 from bot.staff.folder import Changed, Files
 from bot.staff.people import Person
 from bot.staff.publishing import Rework, edited, taken_back
@@ -151,7 +151,7 @@ class Proposals:
         made = [Edit.from_json(one) for one in details["edits"]]
         is_publishing = details["phase"] == "publish"
         signature = str(details["by"]) if is_publishing or details["may"] else ""
-        edit = edited([*made, *signed(made, signature, str(details["on"]) if signature else "")])
+        edit = edited([*made, *sign(made, signature, str(details["on"]) if signature else "")])
 
         def rework(files: Files) -> Changed:
             changed = edit(files)
@@ -226,7 +226,7 @@ class Proposals:
             # The edits hold a patient's words, which now stand in the content, or don't where staff took them back.
             await self._store.save(step.id, {"number": published.change.number if published.change else 0}, DONE)
             reply = (
-                wording.live(published.change, replaces=bool(message))
+                wording.describe_live(published.change, replaces=bool(message))
                 if published.change
                 else wording.said("It was so already.", replaces=bool(message))
             )

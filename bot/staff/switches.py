@@ -3,22 +3,16 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final
 
 from bot.assistant import Overrides
 from bot.conversation import Reply
 from bot.staff import wording
 from bot.staff.edits import NotPossible
+from bot.staff.group import Notes
 from bot.staff.reload import Reloader
 
 NOTE: Final = "staff overrides"
-
-
-class Notes(Protocol):
-    """Small facts kept across restarts."""
-
-    async def note(self, name: str, value: str) -> None: ...
-    async def noted(self, name: str) -> str: ...
 
 
 def read_overrides(stored: str) -> Overrides:
@@ -34,13 +28,13 @@ class Switches:
         self._notes = notes
         self._reloader = reloader
 
-    async def start(self) -> Reply | None:
+    async def restore(self) -> Reply | None:
         """Switches off again what was off before the restart, and says so."""
         overrides = read_overrides(await self._notes.noted(NOTE))
         if not overrides:
             return None
         self._reloader.override(overrides)
-        return self._shown(replaces=False)
+        return self._show(replaces=False)
 
     async def turn(self, what: str, entry_id: str = "", *, replaces: bool = False) -> Reply:
         """``off`` and ``on`` of an entry, ``pause`` and ``resume`` of all. Raises NotPossible for no such entry."""
@@ -55,9 +49,9 @@ class Switches:
             overrides = replace(overrides, is_paused=what == "pause")
         await self._notes.note(NOTE, json.dumps({"off": sorted(overrides.off), "is_paused": overrides.is_paused}))
         self._reloader.override(overrides)
-        return self._shown(replaces=replaces)
+        return self._show(replaces=replaces)
 
-    def _shown(self, *, replaces: bool) -> Reply:
+    def _show(self, *, replaces: bool) -> Reply:
         overrides, content = self._reloader.overrides, self._reloader.whole()
         rows = [wording.button(0, "resume", "Answer again")] if overrides.is_paused else []
         rows += [wording.button(0, f"on:{name}", f"Give again: {name}") for name in sorted(overrides.off)]

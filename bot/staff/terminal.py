@@ -104,7 +104,7 @@ class Terminal:
 
     async def add_entry(self, text: str, phrasings: Sequence[str], group: str, who: str) -> Published:
         """A new entry: ``text`` is question, answer and source as the staff chat takes them."""
-        entry, made = edits.new_entry(self._content(), text, phrasings)
+        entry, made = edits.make_entry(self._content(), text, phrasings)
         made.append(Edit(f"{LANGUAGE}/entries/{entry}.yaml", "set", ("group",), group))
         return await self.publisher.publish(edited(made), who=who, how="command")
 
@@ -116,7 +116,7 @@ class Terminal:
         for row in table.rows:
             try:
                 text = f"{row.question}\n{row.answer}\nSource: {source}"
-                entry, made = edits.new_entry(content, text, row.ways_to_ask)
+                entry, made = edits.make_entry(content, text, row.ways_to_ask)
             except BotError as error:
                 left_out.append(f"“{row.question}”: {error}")
                 continue

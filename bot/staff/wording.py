@@ -1,9 +1,9 @@
 """What the bot says to staff."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from bot.content import Content
+from bot.content import Clinic, Content
 from bot.conversation import Block, BlockKind, Button, Reply
 from bot.errors import Problem
 from bot.readability import smog
@@ -47,6 +47,8 @@ SHUT = "I can't write in the staff's chat, so nobody sees there what patients as
 SET_ASIDE = "{count} message(s) of patients could not be handled and were set aside. The operator sees more: python -m bot stuck"
 ONLY_TEXT = "I can only read text."
 NEAR = "There is no /{typed}. Did you mean /{near}?"
+LOOKING = "Looking at the files again."
+NEW_ENTRY = "Send the question on the first line, the answer below it, and last “Source: title, publisher”."
 WAITING = "Checking, a few seconds …"
 NEEDS_REVIEWER = "A reviewer must tap this: it changes medical text."
 ERASED = "That question was erased meanwhile."
@@ -81,25 +83,22 @@ def column(buttons: Iterable[Button]) -> Rows:
     return tuple((one,) for one in buttons)
 
 
+def cut(lines: Sequence[object], most: int) -> str:
+    """The first lines of a list, and how many more there are."""
+    more = [f"- and {len(lines) - most} more"] if len(lines) > most else []
+    return "\n".join([*(f"- {line}" for line in lines[:most]), *more])
+
+
 def reasons(problems: Sequence[Problem]) -> str:
     """Why something is refused, with file and line."""
-    lines = [f"- {problem}" for problem in problems[:MOST_PROBLEMS]]
-    if len(problems) > MOST_PROBLEMS:
-        lines.append(f"- and {len(problems) - MOST_PROBLEMS} more")
-    return "\n".join(lines)
+    return cut(problems, MOST_PROBLEMS)
 
 
 def effects(verdict: Verdict) -> str:
     """What an edit means for patients."""
-    lines = [f"- {line}" for line in verdict.summary[:MOST_LINES]]
-    if len(verdict.summary) > MOST_LINES:
-        lines.append(f"- and {len(verdict.summary) - MOST_LINES} more")
-    parts = ["\n".join(lines) or "Patients see no difference."]
+    parts = [cut(verdict.summary, MOST_LINES) or "Patients see no difference."]
     if verdict.differences:
-        shown = [f"- {one}" for one in verdict.differences[:MOST_DIFFERENCES]]
-        if len(verdict.differences) > MOST_DIFFERENCES:
-            shown.append(f"- and {len(verdict.differences) - MOST_DIFFERENCES} more")
-        parts.append("These messages get another reply:\n" + "\n".join(shown))
+        parts.append("These messages get another reply:\n" + cut(verdict.differences, MOST_DIFFERENCES))
     else:
         parts.append("No known message gets another reply.")
     if verdict.remarks:
@@ -141,17 +140,45 @@ def preview(content: Content, entry_id: str, now: datetime) -> tuple[Block, ...]
     return (*shown, Block(BlockKind.NOTE, measured))
 
 
-def live(change: Change, *, replaces: bool) -> Reply:
-    lines = "\n".join(f"- {line}" for line in change.summary) or "- Nothing that patients see."
-    text = f"Live: change {change.number} by {change.who}.\n{lines}"
+def ask_for_fact(fact: str, clinic: Clinic) -> str:
+    """What the clinic has now, and a question for the new value."""
+    if fact == "hours":
+        now = "\n".join(f"- {line}" for line in clinic.hours)
+        return f"The ordinary week is:\n{now}\n\nSend it anew, a line each."
+    if fact == "closed":
+        return "When are you closed? Such as 24 Dec, or 24 Dec 12:00 – 3 Jan."
+    return f"The phone is {clinic.phone}. Send the new one, with + and country code."
+
+
+def describe_news(verdict: Verdict, change: Change | None) -> Reply:
+    """What became of files that somebody saved."""
+    if change:
+        live = describe_live(change, replaces=False)
+        return Reply(live.blocks + said(editor(verdict.remarks)).blocks, live.buttons)
+    if verdict.is_good:
+        return said(editor(verdict.remarks) or FINE_AGAIN)
+    return said(f"A file was saved. {refusal(verdict)}", column((button(0, "reload", "Look again"),)))
+
+
+def describe_live(change: Change, *, replaces: bool) -> Reply:
+    text = f"Live: change {change.number} by {change.who}.\n{_list_effects(change)}"
     return said(text, ((undo_button(change.number),),), replaces=replaces)
 
 
-def listed(changes: Sequence[Change], undone: Iterable[int]) -> str:
+def show_change(change: Change) -> Reply:
+    head = f"Change {change.number}, {change.at:%d %b %Y %H:%M} UTC, by {change.who}:"
+    text = f"{head}\n{_list_effects(change)}\n\nFiles: {', '.join(change.files)}"
+    return said(text, ((undo_button(change.number),),))
+
+
+def _list_effects(change: Change) -> str:
+    return "\n".join(f"- {line}" for line in change.summary) or "- Nothing that patients see."
+
+
+def list_changes(changes: Sequence[Change], undone: Collection[int]) -> str:
     """The newest changes, one line each."""
-    taken = set(undone)
     lines = [
-        f"- {one.number} · {one.at:%d %b %H:%M} · {one.who}: {one.title}{' (undone)' if one.number in taken else ''}"
+        f"- {one.number} · {one.at:%d %b %H:%M} · {one.who}: {one.title}{' (undone)' if one.number in undone else ''}"
         for one in changes
     ]
     return "The last changes:\n" + "\n".join(lines) if lines else "Nothing was changed yet."
