@@ -31,7 +31,7 @@ from bot.staff import edits, reload  # noqa: E402
 from bot.staff.check_worker import Request, check_content  # noqa: E402
 from bot.staff.folder import Folder, version_of  # noqa: E402
 from bot.staff.history import History  # noqa: E402
-from bot.staff.publishing import edited  # noqa: E402
+from bot.staff.publishing import make_rework  # noqa: E402
 from bot.staff.reload import Reloader, starting_content  # noqa: E402
 from bot.staff.snapshots import Snapshots, Verdict  # noqa: E402
 from bot.staff.yaml_edit import Edit  # noqa: E402
@@ -178,7 +178,7 @@ async def reloads(folder: Path, count: int, faq: Path, said: list[str], name: st
     for number in range(count):
         began = time.perf_counter()
         text = f"Yes, ice can help. This is edit {number}."
-        done = await reloader.publisher.publish(edited(edits.set_answer("ice", text)), who="bench", how="tap")
+        done = await reloader.publish(make_rework(edits.set_answer("ice", text)), who="bench", how="tap")
         seconds.append(time.perf_counter() - began)
         if not done.change:
             print(f"edit {number} is refused: {done.verdict.refused[0]}")
@@ -208,7 +208,7 @@ def taps(folder: Path, count: int) -> None:
         entry = random_.choice(sorted(content.entries))
         said = f"{random_.choice(BEGINNINGS)} number {number}"
         before = on_disk.read()
-        after = edited(edits.add_phrasings(content, entry, [said]))(before)
+        after = make_rework(edits.add_phrasings(content, entry, [said]))(before)
         change = history.record({name: before.get(name) for name in after}, after, who="b", how="tap", summary=[said])
         on_disk.write(after, {name: before.get(name) for name in after})
         numbers.append(change.number)
@@ -220,7 +220,7 @@ def taps(folder: Path, count: int) -> None:
     random_.shuffle(numbers)
     for number in numbers:
         now = on_disk.read()
-        after = history.taken_back(number, now)
+        after = history.undo(number, now)
         history.record({name: now.get(name) for name in after}, after, who="b", how="undo", summary=(), undoes=number)
         on_disk.write(after, {name: now.get(name) for name in after})
     same = on_disk.read() == first
@@ -233,7 +233,7 @@ def _writer(faq: str, state: str, who: int, count: int) -> None:
         edit = Edit("en/entries/ice.yaml", "add", ("phrasings",), f"said by {who} as {number}")
         with on_disk.locked():
             before = on_disk.read()
-            after = edited([edit])(before)
+            after = make_rework([edit])(before)
             history.record({edit.file: before[edit.file]}, after, who=str(who), how="tap", summary=[str(edit.value)])
             on_disk.write(after, {edit.file: before[edit.file]})
 
@@ -258,9 +258,7 @@ async def writers(folder: Path) -> None:
     lost = 0
     for number in range(10):
         tap = asyncio.create_task(
-            reloader.publisher.publish(
-                edited([edits.close_on(f"{number + 1} May", date.today())]), who="tap", how="tap"
-            )
+            reloader.publish(make_rework([edits.close_on(f"{number + 1} May", date.today())]), who="tap", how="tap")
         )
         await asyncio.sleep(0.05 * number)
         heat = folder / "b/faq/en/entries/heat.yaml"

@@ -34,7 +34,6 @@ def pack_content(target: Path, faq_dir: Path, state: Path) -> Archive:
     """Writes the archive and opens it again before it gets its name. Raises StoreError."""
     unfinished = target.with_name(target.name + ".part")
     try:
-        # The journal first: what it names was kept before it was written, so no change is without its bytes.
         kept = {f"{STATE}{file.relative_to(state).as_posix()}": file.read_bytes() for file in _state_files(state)}
         folder = Folder(faq_dir)
         with folder.locked():
@@ -56,7 +55,6 @@ def pack_content(target: Path, faq_dir: Path, state: Path) -> Archive:
 
 def _state_files(state: Path) -> Iterator[Path]:
     yield from sorted(state.glob("journal/*.json"))
-    yield from sorted(path for path in state.glob("bytes/*") if not path.name.startswith("."))
     snapshots = Snapshots(state / "snapshots")
     version, _ = snapshots.current()
     if version:

@@ -176,7 +176,7 @@ async def test_backups_alone_bring_everything_back_on_a_new_machine(tmp_path: Pa
     assert {row.utterance for row in missed(f"sqlite:///{new}/bot.db")} == {"one", "two"}
     assert (new / "bot.db.key").read_bytes() == (tmp_path / "bot.db.key").read_bytes()
     assert Folder(new / "faq").read() == {"clinic.yaml": b"name: Two"}
-    undone = History(new / "bot.db.content").taken_back(1, Folder(new / "faq").read())
+    undone = History(new / "bot.db.content").undo(1, Folder(new / "faq").read())
     assert undone == {"clinic.yaml": b"name: One"}
     assert (new / "bot.db.content/snapshots/v2/files/en/x.yaml").exists()
     assert not (new / "bot.db.content/snapshots/old").exists()

@@ -50,7 +50,7 @@ def make(folder: Folder, history: History, *edits: Edit, who: str = "Anna") -> i
 
 def undo(folder: Folder, history: History, number: int) -> int:
     now = folder.read()
-    after = history.taken_back(number, now)
+    after = history.undo(number, now)
     change = history.record(
         {name: now.get(name) for name in after}, after, who="Ben", how="undo", summary=["undone"], undoes=number
     )
@@ -75,10 +75,10 @@ def test_an_undo_can_be_undone(faq, history):
     number = make(folder, history, phrasing("peas"))
     after = folder.read()
     again = undo(folder, history, number)
-    assert history.undone_by(number).number == again
+    assert history.find_undo(number).number == again
     undo(folder, history, again)
     assert folder.read() == after
-    assert history.undone_by(number) is None
+    assert history.find_undo(number) is None
 
 
 def test_next_week_in_any_order_the_bytes_are_the_first_ones(faq, history):
@@ -96,7 +96,7 @@ def test_a_later_change_of_the_same_lines_is_named(faq, history):
     first = make(folder, history, Edit("clinic.yaml", "set", ("phone",), "+44 20 7946 0001"))
     second = make(folder, history, Edit("clinic.yaml", "set", ("phone",), "+44 20 7946 0002"))
     with pytest.raises(UndoError, match=rf"clinic.yaml:\d+ was changed again since. Undo change {second} first"):
-        history.taken_back(first, folder.read())
+        history.undo(first, folder.read())
 
 
 def test_a_change_is_not_undone_twice_and_an_unknown_one_is_said(faq, history):
@@ -104,7 +104,7 @@ def test_a_change_is_not_undone_twice_and_an_unknown_one_is_said(faq, history):
     number = make(folder, history, phrasing("peas"))
     undo(folder, history, number)
     with pytest.raises(UndoError, match="already undone"):
-        history.taken_back(number, folder.read())
+        history.undo(number, folder.read())
     with pytest.raises(UndoError, match="no change 99"):
         history.get(99)
 

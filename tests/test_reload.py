@@ -19,7 +19,7 @@ from bot.errors import ContentError
 from bot.staff import check_worker, edits
 from bot.staff.check_worker import Request, check_content
 from bot.staff.folder import Folder
-from bot.staff.publishing import edited
+from bot.staff.publishing import make_rework
 from bot.staff.reload import Reloader, starting_content
 from bot.staff.snapshots import Snapshots, Verdict
 from bot.staff.yaml_edit import Edit
@@ -76,7 +76,7 @@ class Bot:
                 await asyncio.sleep(0.02)
 
     async def publish(self, *edits, **more):
-        return await self.reloader.publisher.publish(edited(edits), who="Anna", how="tap", **more)
+        return await self.reloader.publish(make_rework(edits), who="Anna", how="tap", **more)
 
 
 @asynccontextmanager
@@ -84,7 +84,7 @@ async def running(folder, faq):
     bot = Bot(folder, faq)
     task = asyncio.create_task(bot.reloader.run())
     try:
-        await bot.until(lambda: bot.reloader._base() and bot.reloader._seen)
+        await bot.until(lambda: bot.reloader._find_base() and bot.reloader._seen)
         yield bot
     finally:
         task.cancel()
@@ -315,10 +315,7 @@ async def test_an_undo_is_a_change_like_any_other(tmp_path, faq):
         assert "7 May" in bot.holder().content.clinic.closed
         assert not first.verdict.is_medical
         await bot.publish(Edit(ICE, "add", ("phrasings",), "kimono weather for my spine"))
-        history = bot.reloader.history
-        done = await bot.reloader.publisher.publish(
-            lambda files: history.taken_back(1, files), who="Ben", how="undo", undoes=1
-        )
+        done = await bot.reloader.undo(1, "Ben")
         assert done.change.undoes == 1
         assert "7 May" not in bot.holder().content.clinic.closed
         assert bot.reloader.folder.read()["clinic.yaml"] == before["clinic.yaml"]
@@ -343,8 +340,8 @@ async def test_a_file_edit_and_a_tap_at_once_are_both_live(tmp_path, faq):
 async def test_the_verdict_says_which_messages_get_another_reply(tmp_path, faq):
     async with running(tmp_path, faq) as bot:
         bot.missed = ["kimono weather for my spine"]
-        verdict = await bot.reloader.publisher.preview(
-            edited([Edit(ICE, "add", ("phrasings",), "kimono weather for my spine")])
+        verdict = await bot.reloader.preview(
+            make_rework([Edit(ICE, "add", ("phrasings",), "kimono weather for my spine")])
         )
         (found,) = [one for one in verdict.differences if one.source == "missed"]
         assert found.after == "“Does ice help?”"
@@ -395,7 +392,7 @@ async def test_random_edits_never_hurt(tmp_path, faq):
     for _ in range(12):
         name = random_.choice(sorted(good))
         kind, raw = spoil(random_, good[name])
-        verdict = await bot.reloader.publisher.check({**good, name: raw})
+        verdict = await bot.reloader.check({**good, name: raw})
         for problem in verdict.refused:
             assert problem.path in good, (kind, name, problem)
             assert problem.line >= 1
@@ -441,7 +438,7 @@ async def test_a_check_that_nobody_waits_for_any_more_leaves_no_child(tmp_path, 
         return child
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", begin_and_tell)
-    check = asyncio.create_task(bot.reloader.publisher.check(bot.reloader.folder.read()))
+    check = asyncio.create_task(bot.reloader.check(bot.reloader.folder.read()))
     child = await children.get()
     check.cancel()
     await asyncio.gather(check, return_exceptions=True)

@@ -77,7 +77,7 @@ class Chat:
         count = len(self.posted)
         if said.reply and not said.reply.replaces:
             await self._mark_sent(message.channel, message.update_id)
-        await self.staff.proposals.finished()
+        await self.staff.proposals.finish()
         if self.sent and self.sent[-1].answers:
             await self._mark_sent(message.channel, self.sent[-1].answers)
             self.sent.clear()
@@ -126,7 +126,7 @@ async def chatting(folder):
     try:
         yield Chat(bot, staff, store, posted, sent)
     finally:
-        await staff.proposals.finished()
+        await staff.proposals.finish()
         store.close()
 
 
@@ -304,9 +304,9 @@ async def test_what_a_kill_interrupted_goes_on(chat, tmp_path):
     preview = await chat.say("/closed 7 May")
     step = int(preview.buttons[0][0].action.split(":")[1])
     kept = await chat.store.staff.step(step)
-    await chat.store.staff.save(step, {**kept.details, "phase": "publish"}, "working")
+    await chat.store.staff.save(step, {**kept.details, "by": "Anna"}, "working")
     chat.store.close()
     async with chatting(tmp_path) as later:
-        await later.staff.proposals.finished()
+        await later.staff.proposals.finish()
         assert "Live: change 1" in later.posted[-1].plain()
         assert "7 May" in later.bot.holder().content.clinic.closed

@@ -32,10 +32,6 @@ def version_of(files: Files) -> str:
     return digest.hexdigest()[:12]
 
 
-def hash_of(raw: bytes | None) -> str | None:
-    return None if raw is None else hashlib.sha256(raw).hexdigest()
-
-
 class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -40,7 +40,7 @@ def commit(folder: Path, change: Change) -> str:
     """Commits the files of ``change`` and nothing else; the commit's hash, or empty where git does not allow it."""
     if not allows_commits(folder):
         return ""
-    paths = list(change.files)
+    paths = list(change.after)
     message = "\n".join(
         (change.title, "", *(f"- {line}" for line in change.summary), "", f"Change {change.number} by {change.who}.")
     )

@@ -1,20 +1,17 @@
-"""Every change of the content by number: who, when, what it means for patients, and the bytes to take it back.
+"""Every change of the content by number: who, when, what it means for patients, and the texts to take it back.
 
-Kept as plain files beside the database (``journal/000017.json``, ``bytes/<hash>``), so that an operator can read them
-and a copied folder is a whole backup.
+Kept as plain files beside the database (``journal/000017.json``), so that an operator can read them and commands can write
+them beside a running bot.
 """
 
-import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bot.errors import BotError
-from bot.ownership import make_folder
-from bot.staff.folder import Changed, hash_of, replace_file
+from bot.staff.folder import Changed, replace_file
 from bot.staff.merging import Conflict, merge
 
 
@@ -22,19 +19,21 @@ class UndoError(BotError):
     """A change can't be taken back; the message says why and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One numbered change. ``how``: chat, tap, command, file or undo. ``files``: hash before and after by path.
+class Change(BaseModel):
+    """One numbered change. ``how``: chat, tap, command, file or undo. ``before`` and ``after``: the files' texts by path.
 
     ``undoes`` is the number of the change that this one takes back. ``commit`` is the git commit, where there is one.
     """
+
+    model_config = ConfigDict(frozen=True)
 
     number: int
     at: datetime
     who: str
     how: str
     summary: tuple[str, ...]
-    files: Mapping[str, tuple[str | None, str | None]]
+    before: Mapping[str, str | None]
+    after: Mapping[str, str | None]
     undoes: int = 0
     commit: str = ""
 
@@ -43,149 +42,103 @@ class Change:
         more = f" (and {len(self.summary) - 1} more)" if len(self.summary) > 1 else ""
         return (self.summary[0] if self.summary else "Nothing that patients see.") + more
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"at": self.at.isoformat()}
+    @property
+    def files_before(self) -> dict[str, bytes | None]:
+        return _encode(self.before)
 
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        files = {name: (before, after) for name, (before, after) in stored["files"].items()}
-        return cls(
-            **{
-                **stored,
-                "at": datetime.fromisoformat(stored["at"]),
-                "summary": tuple(stored["summary"]),
-                "files": files,
-            }
-        )
+    @property
+    def files_after(self) -> dict[str, bytes | None]:
+        return _encode(self.after)
+
+
+def _decode(files: Changed) -> dict[str, str | None]:
+    return {name: None if raw is None else raw.decode() for name, raw in files.items()}
+
+
+def _encode(texts: Mapping[str, str | None]) -> dict[str, bytes | None]:
+    return {name: None if text is None else text.encode() for name, text in texts.items()}
 
 
 class History:
-    def __init__(self, folder: Path) -> None:
-        self._journal = folder / "journal"
-        self._bytes = folder / "bytes"
+    """Whoever adds to it holds the lock of the FAQ folder."""
+
+    def __init__(self, state: Path) -> None:
+        self._journal = state / "journal"
 
     def record(
         self, before: Changed, after: Changed, *, who: str, how: str, summary: Sequence[str], undoes: int = 0
     ) -> Change:
-        """Keeps a change under the next number, with the bytes of both sides, before or after it is made."""
-        files = {}
-        for name in sorted({*before, *after}):
-            old, new = before.get(name), after.get(name)
-            if old != new:
-                files[name] = (self._keep(old), self._keep(new))
-        make_folder(self._journal)
-        number = max(self._numbers(), default=0)
-        while True:
-            number += 1
-            change = Change(number, datetime.now(UTC), who, how, tuple(summary), files, undoes)
-            if self._write(change, is_new=True):
-                return change
+        """Keeps a change under the next number."""
+        names = [name for name in sorted(after) if before.get(name) != after[name]]
+        old, new = ({name: side.get(name) for name in names} for side in (before, after))
+        change = Change(
+            number=self.last_number() + 1, at=datetime.now(UTC), who=who, how=how,
+            summary=tuple(summary), before=_decode(old), after=_decode(new), undoes=undoes,
+        )  # fmt: skip
+        self._write(change)
+        return change
 
-    def _keep(self, raw: bytes | None) -> str | None:
-        name = hash_of(raw)
-        if raw is not None and name is not None and not (self._bytes / name).exists():
-            replace_file(self._bytes / name, raw)
-        return name
-
-    def _write(self, change: Change, *, is_new: bool = False) -> bool:
-        """False when the number is taken by another process."""
-        file = self._file(change.number)
-        raw = json.dumps(change.to_json(), ensure_ascii=False, indent=1).encode()
-        if is_new:
-            try:
-                os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            except FileExistsError:
-                return False
-        replace_file(file, raw)
-        return True
-
-    def committed(self, change: Change, commit: str) -> Change:
+    def add_commit(self, change: Change, commit: str) -> Change:
         """``change`` with its git commit."""
-        changed = replace(change, commit=commit)
-        self._write(changed)
-        return changed
+        committed = change.model_copy(update={"commit": commit})
+        self._write(committed)
+        return committed
 
-    def drop(self, change: Change) -> None:
-        """Forgets a change that could not be made after all."""
-        self._file(change.number).unlink(missing_ok=True)
+    def _write(self, change: Change) -> None:
+        replace_file(self._journal / f"{change.number:06}.json", change.model_dump_json(indent=1).encode())
 
-    def _file(self, number: int) -> Path:
-        return self._journal / f"{number:06}.json"
-
-    def _numbers(self) -> list[int]:
-        return (
-            sorted(int(file.stem) for file in self._journal.glob("*.json") if file.stem.isdigit())
-            if self._journal.exists()
-            else []
-        )
+    def _list_numbers(self) -> list[int]:
+        return sorted(int(file.stem) for file in self._journal.glob("*.json") if file.stem.isdigit())
 
     def newest_first(self) -> Iterator[Change]:
-        for number in reversed(self._numbers()):
-            if change := self._read(number):
-                yield change
-
-    def _read(self, number: int) -> Change | None:
-        try:
-            return Change.from_json(json.loads(self._file(number).read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None  # taken a moment ago and not written yet, or the disk was full
+        for number in reversed(self._list_numbers()):
+            yield self.get(number)
 
     def get(self, number: int) -> Change:
         """Raises UndoError if there is no change of that number."""
-        change = self._read(number)
-        if change is None:
-            raise UndoError(f"There is no change {number}. `history` lists them.")
-        return change
+        try:
+            return Change.model_validate_json((self._journal / f"{number:06}.json").read_bytes())
+        except (OSError, ValidationError) as error:
+            raise UndoError(f"There is no change {number}. `history` lists them.") from error
 
-    def undone_by(self, number: int) -> Change | None:
+    def last_number(self) -> int:
+        return max(self._list_numbers(), default=0)
+
+    def find_undo(self, number: int) -> Change | None:
         """The change that took ``number`` back, unless that was taken back itself."""
         undos = [change for change in self.newest_first() if change.undoes == number]
-        return next((change for change in undos if self.undone_by(change.number) is None), None)
+        return next((change for change in undos if self.find_undo(change.number) is None), None)
 
-    def bytes_of(self, name: str | None) -> bytes | None:
-        """Raises UndoError when the bytes are gone."""
-        if name is None:
-            return None
-        try:
-            return (self._bytes / name).read_bytes()
-        except OSError as error:
-            raise UndoError("The earlier text is no longer kept here. Restore it from a backup or from git.") from error
-
-    def sides(self, change: Change) -> tuple[dict[str, bytes | None], dict[str, bytes | None]]:
-        """The files of a change before and after it."""
-        before = {name: self.bytes_of(old) for name, (old, _) in change.files.items()}
-        return before, {name: self.bytes_of(new) for name, (_, new) in change.files.items()}
-
-    def taken_back(self, number: int, now: Mapping[str, bytes]) -> dict[str, bytes | None]:
+    def undo(self, number: int, now: Mapping[str, bytes]) -> dict[str, bytes | None]:
         """What the files of ``now`` become without change ``number``: the same bytes as before it where nobody touched
         them since, else later changes stay. Raises UndoError where they touch the same lines.
         """
         change = self.get(number)
-        if undo := self.undone_by(number):
+        if undo := self.find_undo(number):
             raise UndoError(f"Change {number} is already undone (change {undo.number}).")
-        before, after = self.sides(change)
-        result = {}
-        for name in change.files:
-            old, new, current = before[name], after[name], now.get(name)
+        before, result = change.files_before, dict[str, bytes | None]()
+        for name, new in change.files_after.items():
+            old, current = before[name], now.get(name)
             if current == new:
                 result[name] = old
             elif current == old:
                 continue
             elif old is None or new is None or current is None:
                 what = "deleted" if current is None else "changed"
-                raise UndoError(f"{name} was {what} since. Undo {self._later(change, name)} first.")
+                raise UndoError(f"{name} was {what} since. Undo {self._find_later(change, name)} first.")
             else:
                 try:
                     result[name] = merge(new, current, old)
                 except Conflict as conflict:
+                    later = self._find_later(change, name)
                     raise UndoError(
-                        f"{name}:{conflict.line} was changed again since. Undo {self._later(change, name)} first."
+                        f"{name}:{conflict.line} was changed again since. Undo {later} first."
                     ) from conflict
         if not result:
             raise UndoError(f"Nothing is left of change {number}.")
         return result
 
-    def _later(self, change: Change, name: str) -> str:
-        later = [one.number for one in self.newest_first() if one.number > change.number and name in one.files]
-        standing = [number for number in later if self.undone_by(number) is None and not self.get(number).undoes]
+    def _find_later(self, change: Change, name: str) -> str:
+        later = [one for one in self.newest_first() if one.number > change.number and name in one.after]
+        standing = [one.number for one in later if not one.undoes and self.find_undo(one.number) is None]
         return f"change {standing[0]}" if standing else "the edit of the file"

@@ -6,7 +6,7 @@ replaces was changed since, or it was shown long ago, it is shown again first.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -18,7 +18,7 @@ from bot.staff import wording
 from bot.staff.edits import sign
 from bot.staff.folder import Changed, Files
 from bot.staff.people import Person
-from bot.staff.publishing import Rework, edited, taken_back
+from bot.staff.publishing import Rework, describe_undo, make_rework
 from bot.staff.reload import Reloader
 from bot.staff.snapshots import SnapshotError, Verdict
 from bot.staff.yaml_edit import Edit
@@ -26,7 +26,8 @@ from bot.store.staff import DONE, OPEN, WORKING, StaffStore, Step
 
 # Sends to the staff chat a reply, the message it replaces and the update id of what it answers ("" for none).
 Post = Callable[[Reply, str, str], Awaitable[None]]
-KIND = "change"
+Details = Mapping[str, Any]
+KIND: Final = "change"
 SHOWN_SECONDS: Final = 3600.0  # after that a preview must be looked at again
 
 
@@ -38,13 +39,22 @@ def _today() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
-def _replaced(made: Iterable[Edit], files: Files) -> list[str]:
-    return [edit.find_replaced(files.get(edit.file)) for edit in made]
+def _read_edits(details: Details) -> list[Edit]:
+    return [Edit.from_json(one) for one in details.get("edits", ())]
 
 
-def _targets(made: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
-    """What edits overwrite: two proposals that share one of these compete."""
-    return {(one["file"], str(list(one["path"]))) for one in made if one["action"] not in ("add", "remove")}
+def _find_replaced(details: Details, files: Files) -> list[Any]:
+    return [edit.find_replaced(files.get(edit.file)) for edit in _read_edits(details)]
+
+
+def _find_targets(details: Details) -> set[tuple[str, tuple[str | int, ...]]]:
+    """What edits write over: two proposals that share one of these compete."""
+    return {(one.file, one.path) for one in _read_edits(details) if one.action not in ("add", "remove")}
+
+
+def _without_tap(details: Details) -> Details:
+    """The step as it was before somebody put it live."""
+    return {name: value for name, value in details.items() if name not in ("by", "on")}
 
 
 class Proposals:
@@ -67,7 +77,7 @@ class Proposals:
         asked: int = 0,
         typed: Step | None = None,
         message_id: str = "",
-    ) -> Step:
+    ) -> None:
         """Begins to check an edit or an undo; its preview is posted. Raises a BotError if it can't be made.
 
         ``rows``: missed questions it deals with; ``asked``: the step that showed them; ``typed``: the step that waited
@@ -82,116 +92,98 @@ class Proposals:
             "typed": typed.id if typed else 0,
             "prompt": typed.details["prompts"][0] if typed else "",
             "who": person.name,
-            "by": person.name,
             "may": person.may_publish(is_medical=True),
-            "on": _today(),
             "message": message_id,
-            "phase": "check",
         }
-        rework = self._rework(details)
+        rework = self._make_rework(details)
         await asyncio.to_thread(lambda: rework(self._reloader.folder.read()))
-        step = await self._store.begin(KIND, details)
-        await self._store.take(step.id, OPEN, WORKING)
-        self._start(step)
-        return step
+        await self._start(await self._store.begin(KIND, details), OPEN)
 
     async def publish(self, step: Step, person: Person, message_id: str) -> bool:
         """Begins to put a checked edit live; False when somebody tapped before."""
-        if not await self._store.take(step.id, OPEN, WORKING):
-            return False
         is_old = time.time() - step.details.get("shown_at", 0) > SHOWN_SECONDS
-        details = {**step.details, "phase": "check" if is_old else "publish", "message": message_id}
-        details |= {"again": wording.SHOWN_LONG_AGO} if is_old else {"by": person.name, "on": _today()}
-        await self._store.save(step.id, details, WORKING)
-        self._start(replace(step, details=details))
-        return True
+        what = {"again": wording.SHOWN_LONG_AGO} if is_old else {"by": person.name, "on": _today()}
+        return await self._start(replace(step, details={**step.details, **what, "message": message_id}), OPEN)
 
     async def resume(self) -> None:
         """Goes on with what a kill interrupted. An edit that was written already changes nothing the second time."""
         for step in await self._store.working():
-            self._start(step)
+            await self._start(step, WORKING)
 
-    async def finished(self) -> None:
+    async def finish(self) -> None:
         """Waits for what is in hand."""
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _start(self, step: Step) -> None:
+    async def _start(self, step: Step, before: str) -> bool:
+        if not await self._store.take(step.id, before, WORKING):
+            return False
+        await self._store.save(step.id, step.details, WORKING)
         task = asyncio.create_task(self._work(step))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return True
 
     async def _work(self, step: Step) -> None:
         message = str(step.details["message"])
         try:
-            await (self._check(step) if step.details["phase"] == "check" else self._put_live(step))
+            await (self._put_live(step) if "by" in step.details else self._check(step))
+            return
         except BotError as error:
-            await self._store.save(step.id, step.details, DONE)
-            await self._post(wording.said(f"That can't be done: {error}", replaces=bool(message)), message, "")
+            failed = f"That can't be done: {error}"
         except Exception as error:
             log().error("a step of the staff chat broke", step=step.id, error=describe(error))
-            await self._store.save(step.id, step.details, DONE)
             failed = "That failed by a fault of mine; nothing was changed."
-            await self._post(wording.said(failed, replaces=bool(message)), message, "")
+        await self._store.save(step.id, step.details, DONE)
+        await self._post(wording.said(failed, replaces=bool(message)), message, "")
 
-    async def _close_competing(self, made: Iterable[Mapping[str, Any]]) -> list[str]:
-        """Of two open proposals for one thing the newer stands; whose the older were."""
-        targets = _targets(made)
-        found = []
-        for step in await self._store.opened(KIND):
-            if targets & _targets(step.details["edits"]) and await self._store.take(step.id, OPEN, DONE):
-                await self._store.save(step.id, {}, DONE)
-                found.append(str(step.details["who"]))
-        return found
-
-    def _rework(self, details: Mapping[str, Any]) -> Rework:
-        number = int(details["undoes"])
-        if number:
-            return lambda files: self._reloader.history.taken_back(number, files)
-        made = [Edit.from_json(one) for one in details["edits"]]
-        is_publishing = details["phase"] == "publish"
-        signature = str(details["by"]) if is_publishing or details["may"] else ""
-        edit = edited([*made, *sign(made, signature, str(details["on"]) if signature else "")])
+    def _make_rework(self, details: Details) -> Rework:
+        if details["undoes"]:
+            return self._reloader.make_undo(int(details["undoes"]))
+        made, is_publishing = _read_edits(details), "by" in details
+        # Who proposes a medical text and may put it live is shown with her signature; whoever puts it live signs it.
+        name = str(details["by"] if is_publishing else details["who"] if details["may"] else "")
+        edit = make_rework([*made, *sign(made, name, str(details.get("on") or _today()) if name else "")])
 
         def rework(files: Files) -> Changed:
             changed = edit(files)
             is_made = all(files.get(name) == raw for name, raw in changed.items())  # before a kill
-            if (
-                is_publishing
-                and not is_made
-                and details["replaced"] != [one.find_replaced(files.get(one.file)) for one in made]
-            ):
+            if is_publishing and not is_made and details["replaced"] != _find_replaced(details, files):
                 raise StaleError(wording.CHANGED_SINCE)
             return changed
 
         return rework
 
     async def _check(self, step: Step) -> None:
-        details = step.details
+        details, message = step.details, str(step.details["message"])
         files = await asyncio.to_thread(self._reloader.folder.read)
-        verdict = await self._reloader.publisher.preview(self._rework(details))
-        if details["undoes"]:
-            verdict = replace(verdict, summary=taken_back(int(details["undoes"]), verdict.summary))
-        checked = {**details, "verdict": replace(verdict, by_lines=(), in_use=()).to_json(), "shown_at": time.time()}
-        checked["replaced"] = _replaced([Edit.from_json(one) for one in details["edits"]], files)
+        verdict = await self._reloader.preview(self._make_rework(details))
+        verdict = replace(verdict, summary=describe_undo(int(details["undoes"]), verdict.summary))
+        stored = replace(verdict, by_lines=(), in_use=()).to_json()
+        checked = {**details, "verdict": stored, "shown_at": time.time(), "replaced": _find_replaced(details, files)}
         # Taking something back is one tap; its undo is one tap too.
         if details["undoes"] and verdict.is_good and (details["may"] or not verdict.is_medical):
-            await self._store.save(step.id, checked, WORKING)
-            await self._put_live(replace(step, details=checked))
+            await self._put_live(replace(step, details={**checked, "by": details["who"]}))
             return
-        made = details["edits"] if verdict.is_good else ()
-        instead_of = await self._close_competing(made)
-        await self._store.save(step.id, checked, OPEN)
-        shown = await asyncio.to_thread(self._shown, verdict, str(details["entry"]))
-        message = str(details["message"])
-        notes = [str(details["again"])] if "again" in details else []
-        waits_again = not verdict.is_good and await self._store.take(int(details.get("typed", 0)), DONE, OPEN)
+        notes = [str(checked.pop("again"))] if "again" in checked else []
+        waits_again = not verdict.is_good and await self._store.take(int(details["typed"]), DONE, OPEN)
         notes += [wording.TRY_AGAIN] if waits_again else []
-        notes += [wording.INSTEAD_OF.format(who=who) for who in instead_of]
+        notes += await self._close_competing(details) if verdict.is_good else []
+        await self._store.save(step.id, checked, OPEN)
+        shown = await asyncio.to_thread(self._preview_entry, verdict, str(details["entry"]))
         preview = wording.proposal(verdict, step.id, shown, notes, replaces=bool(message))
         await self._post(preview, message, details["prompt"] if waits_again else "")
 
-    def _shown(self, verdict: Verdict, entry: str) -> tuple[Block, ...]:
+    async def _close_competing(self, details: Details) -> list[str]:
+        """Of two open proposals for one thing the newer stands; says whose the older were."""
+        targets, closed = _find_targets(details), []
+        for step in await self._store.opened(KIND):
+            if targets & _find_targets(step.details) and await self._store.take(step.id, OPEN, DONE):
+                await self._store.save(step.id, {}, DONE)
+                closed.append(wording.INSTEAD_OF.format(who=step.details["who"]))
+        return closed
+
+    def _preview_entry(self, verdict: Verdict, entry: str) -> tuple[Block, ...]:
         if not (entry and verdict.is_good):
             return ()
         try:
@@ -202,32 +194,28 @@ class Proposals:
 
     async def _put_live(self, step: Step) -> None:
         details, message = step.details, str(step.details["message"])
-        checked = Verdict.from_json(details["verdict"]) if "verdict" in details else None
-        undoes = int(details["undoes"])
+        checked, undoes = Verdict.from_json(details["verdict"]), int(details["undoes"])
         by, proposer = str(details["by"]), str(details["who"])
+        who = by if by == proposer else f"{by}, proposed by {proposer}"
+        how = "undo" if undoes else "tap"
         try:
-            published = await self._reloader.publisher.publish(
-                self._rework(details),
-                who=by if by == proposer else f"{by}, proposed by {proposer}",
-                how="undo" if undoes else "tap",
-                undoes=undoes,
-                checked=checked,
+            published = await self._reloader.publish(
+                self._make_rework(details), who=who, how=how, undoes=undoes, checked=checked
             )
         except StaleError:
-            details = {**details, "phase": "check", "again": wording.CHANGED_SINCE}
-            await self._store.save(step.id, details, WORKING)
-            await self._check(replace(step, details=details))
+            await self._check(replace(step, details={**_without_tap(details), "again": wording.CHANGED_SINCE}))
             return
-        if published.change is None and not published.verdict.is_good:
-            await self._store.save(step.id, details, OPEN)
+        change = published.change
+        if change is None and not published.verdict.is_good:
+            await self._store.save(step.id, _without_tap(details), OPEN)
             reply = wording.proposal(published.verdict, step.id, replaces=bool(message))
         else:
             await self._store.deal_with([int(row) for row in details["rows"]])
             # The edits hold a patient's words, which now stand in the content, or don't where staff took them back.
-            await self._store.save(step.id, {"number": published.change.number if published.change else 0}, DONE)
+            await self._store.save(step.id, {"number": change.number if change else 0}, DONE)
             reply = (
-                wording.describe_live(published.change, replaces=bool(message))
-                if published.change
+                wording.describe_live(change, replaces=bool(message))
+                if change
                 else wording.said("It was so already.", replaces=bool(message))
             )
         await self._post(reply, message, "")

@@ -12,10 +12,9 @@ from bot.assistant import Assistant, Overrides
 from bot.content import Content, load, unread
 from bot.errors import BotError, ContentError, Problem
 from bot.logs import log
-from bot.staff.checker import Checker
 from bot.staff.comparing import leads_alike
-from bot.staff.folder import Files, Folder, hash_of, version_of
-from bot.staff.history import Change, History
+from bot.staff.folder import Files, Folder, version_of
+from bot.staff.history import Change
 from bot.staff.publishing import Publisher
 from bot.staff.snapshots import SnapshotError, Snapshots, Verdict
 from bot.staff.watching import LOOK_SECONDS, watch
@@ -47,7 +46,7 @@ class News:
     change: Change | None = None
 
 
-async def _nobody(_news: News) -> None:
+async def _tell_nobody(_news: News) -> None:
     return
 
 
@@ -70,7 +69,7 @@ def _without_lines(content: Content) -> Content:
     return replace(content, documents={})
 
 
-class Reloader:
+class Reloader(Publisher):
     """Watches the FAQ folder.
 
     ``build`` makes the assistant of a checked content, ``missed`` lists recent questions that nobody could answer,
@@ -86,22 +85,16 @@ class Reloader:
         build: Callable[[Content], Assistant],
         missed: Callable[[], Awaitable[Sequence[str]]],
     ) -> None:
-        self.folder = Folder(faq_dir)
-        self.snapshots = Snapshots(state / "snapshots")
-        self.history = History(state)
-        self.tell: Callable[[News], Awaitable[None]] = _nobody
+        super().__init__(faq_dir, state, cache_dir)
+        self.tell: Callable[[News], Awaitable[None]] = _tell_nobody
         self.refused: Verdict | None = None
-        self._checker = Checker(self.snapshots, cache_dir)
-        self.publisher = Publisher(
-            self.folder, self.snapshots, self.history, self._checker,
-            base=self._base, settle=self._settle, go_live=self._go_live, missed=missed,
-        )  # fmt: skip
+        self.overrides = Overrides()
         self._holder = holder
         self._build = build
+        self._missed = missed
         self._asked = asyncio.Event()
         self._seen = ""
         self._unread: tuple[Problem, ...] = ()
-        self.overrides = Overrides()
 
     def current(self) -> Assistant:
         """The assistant in force."""
@@ -116,9 +109,12 @@ class Reloader:
         self.overrides = overrides
         self._holder.swap(self._holder().with_overrides(overrides))
 
-    def _base(self) -> str:
+    def _find_base(self) -> str:
         version = self._holder().version
         return version if self.snapshots.has(version) else ""
+
+    async def _list_missed(self) -> Sequence[str]:
+        return await self._missed()
 
     def ask(self) -> None:
         """Look at the folder again now (SIGHUP, a button), also when what is there was refused before."""
@@ -149,13 +145,13 @@ class Reloader:
 
     def _make_first_current(self) -> None:
         """At a first start: from now on a restart serves what answers now."""
-        if (version := self._base()) and version != self.snapshots.current()[0]:
-            self.snapshots.make_current(version, self._last_change())
+        if (version := self._find_base()) and version != self.snapshots.current()[0]:
+            self.snapshots.make_current(version, self.history.last_number())
 
     async def _check_what_is_live(self) -> None:
         """At a first start, or one with newer code: what any check finds out once is found out before staff wait for it."""
         await asyncio.sleep(CALM_SECONDS)
-        version = self._base()
+        version = self._find_base()
         with contextlib.suppress(OSError, BotError):
             if version and self.snapshots.verdict(version) is None:
                 await self._checker.check(await asyncio.to_thread(self.snapshots.bytes, version), version)
@@ -202,7 +198,7 @@ class Reloader:
             files = again
 
     async def _take(self, files: Files, version: str) -> None:
-        async with self.publisher.writing:
+        async with self._writing:
             refusal = await self._settle(files)
             if not refusal:
                 return
@@ -216,12 +212,12 @@ class Reloader:
         """Takes over what somebody saved, as a change of its own; the verdict if it is refused."""
         if version_of(files) == self._holder().version:
             return None
-        verdict = await self.publisher.check(files)
+        verdict = await self.check(files)
         if not verdict.is_good:
             return verdict
         if version_of(await asyncio.to_thread(self.folder.read)) == verdict.version:
             change = await asyncio.to_thread(self._record, files, verdict)
-            await self._go_live(verdict, change.number if change else self._last_change())
+            await self._go_live(verdict, change.number if change else self.history.last_number())
             if change:
                 await self.tell(News(verdict, change))
         else:
@@ -237,31 +233,23 @@ class Reloader:
         )
         await self.tell(News(verdict))
 
-    def _last_change(self) -> int:
-        newest = next(self.history.newest_first(), None)
-        return newest.number if newest else 0
-
     def _record(self, files: Files, verdict: Verdict) -> Change | None:
         """Numbers what an editor saved: all that no numbered change since the snapshot in force accounts for."""
         version, last = self.snapshots.current()
-        known: dict[str, bytes] = self.snapshots.bytes(version)
-        if not known:
+        before: dict[str, bytes | None] = {**self.snapshots.bytes(version)}
+        if not before:
             return None
-        hashes = {name: hash_of(raw) for name, raw in known.items()}
-        later = [change for change in self.history.newest_first() if change.number > last]
-        for change in reversed(later):
-            hashes |= {name: after for name, (_, after) in change.files.items()}
-        changed = [name for name in {*hashes, *files} if hashes.get(name) != hash_of(files.get(name))]
-        if not changed:
-            return None
-        before = {name: self._former(name, hashes.get(name), known) for name in changed}
-        after = {name: files.get(name) for name in changed}
-        return self.history.record(before, after, who="an edit of the files", how="file", summary=verdict.summary)
+        with self.folder.locked():
+            later = [change for change in self.history.newest_first() if change.number > last]
+            for change in reversed(later):
+                before |= change.files_after
+            changed = {name: files.get(name) for name in {*before, *files} if before.get(name) != files.get(name)}
+            who = "an edit of the files"
+            return (
+                self.history.record(before, changed, who=who, how="file", summary=verdict.summary) if changed else None
+            )
 
-    def _former(self, name: str, wanted: str | None, known: dict[str, bytes]) -> bytes | None:
-        return known[name] if hash_of(known.get(name)) == wanted and name in known else self.history.bytes_of(wanted)
-
-    def _made(self, version: str) -> Assistant:
+    def _make(self, version: str) -> Assistant:
         content = _without_lines(self.snapshots.content(version))
         return self._holder().renewed(content) if leads_alike(self.whole(), content) else self._build(content)
 
@@ -270,7 +258,7 @@ class Reloader:
         pause = sys.getswitchinterval()
         sys.setswitchinterval(TURN_SECONDS)
         try:
-            assistant = await asyncio.to_thread(self._made, verdict.version)
+            assistant = await asyncio.to_thread(self._make, verdict.version)
         finally:
             sys.setswitchinterval(pause)
         self._holder.swap(assistant.with_overrides(self.overrides) if self.overrides else assistant)

@@ -10,11 +10,9 @@ from pathlib import Path
 from bot.content import LANGUAGE, Content, load
 from bot.errors import BotError, ContentError, StoreError
 from bot.staff import edits
-from bot.staff.checker import Checker
 from bot.staff.folder import Files, Folder
-from bot.staff.history import History
-from bot.staff.publishing import Published, Publisher, edited
-from bot.staff.snapshots import Snapshots, Verdict, state_folder
+from bot.staff.publishing import Published, Publisher, make_rework
+from bot.staff.snapshots import Verdict, state_folder
 from bot.staff.tables import Table
 from bot.staff.yaml_edit import Edit
 from bot.store import missed
@@ -22,39 +20,31 @@ from bot.store import missed
 MOST_TRIES = 5
 
 
-class Terminal:
+class Terminal(Publisher):
     """One command's view of the content in ``faq_dir``; a running bot watches the same folder and takes over."""
 
     def __init__(self, faq_dir: Path, database: Path, cache_dir: Path) -> None:
-        state = state_folder(database)
-        self.folder = Folder(faq_dir)
-        self.history = History(state)
-        self._snapshots = Snapshots(state / "snapshots")
-        self._checker = Checker(self._snapshots, cache_dir)
-        self._version = ""
-        self.publisher = Publisher(
-            self.folder, self._snapshots, self.history, self._checker,
-            base=lambda: self._version, settle=self._settle, go_live=self._nothing, missed=self._missed,
-        )  # fmt: skip
+        super().__init__(faq_dir, state_folder(database), cache_dir)
+        self._base = ""
         self._database = database
 
-    async def _missed(self) -> Sequence[str]:
-        """Recent questions that nobody could answer; none where the bot has not run, or its database can't be read."""
+    def _find_base(self) -> str:
+        return self._base
+
+    async def _list_missed(self) -> Sequence[str]:
+        """None where the bot has not run, or its database can't be read."""
         try:
             return [one.utterance for one in missed(f"sqlite:///{self._database}")]
         except StoreError:
             return ()
 
-    async def _nothing(self, _verdict: Verdict, _change: int) -> None:
-        return
-
     async def _settle(self, files: Files) -> Verdict | None:
         """An edit is compared with the folder as it is, when that can be used at all."""
         try:
             load(self.folder.path)
-            self._version = self._snapshots.add(files)
+            self._base = self.snapshots.add(files)
         except ContentError:
-            self._version = self._snapshots.current()[0]
+            self._base = self.snapshots.current()[0]
         return None
 
     def groups(self) -> list[str]:
@@ -63,12 +53,12 @@ class Terminal:
     async def compare(self, against: str) -> Verdict:
         """What the folder's content means for patients against a git ref, a folder, or (empty) what is live."""
         files = self.folder.read()
-        live = self._snapshots.current()[0]
-        if against or not self._snapshots.has(live):
-            live = self._snapshots.add(self._files_of(against or "HEAD"))
-        return await self._checker.check(files, live, await self._missed())
+        self._base = self.snapshots.current()[0]
+        if against or not self.snapshots.has(self._base):
+            self._base = self.snapshots.add(self._read_files(against or "HEAD"))
+        return await self.check(files)
 
-    def _files_of(self, ref: str) -> Files:
+    def _read_files(self, ref: str) -> Files:
         if Path(ref).is_dir():
             return Folder(Path(ref)).read()
         done = subprocess.run(
@@ -91,22 +81,16 @@ class Terminal:
         yield from (f"- {line}" for line in change.summary)
         if change.commit:
             yield f"git commit {change.commit}"
-        before, after = self.history.sides(change)
-        for name in change.files:
-            old, new = ((side[name] or b"").decode(errors="replace").splitlines() for side in (before, after))
+        for name in change.after:
+            old, new = ((side[name] or "").splitlines() for side in (change.before, change.after))
             yield ""
             yield from difflib.unified_diff(old, new, f"{name} (before)", f"{name} (after)", n=1, lineterm="")
-
-    async def undo(self, number: int, who: str) -> Published:
-        return await self.publisher.publish(
-            lambda files: self.history.taken_back(number, files), who=who, how="undo", undoes=number
-        )
 
     async def add_entry(self, text: str, phrasings: Sequence[str], group: str, who: str) -> Published:
         """A new entry: ``text`` is question, answer and source as the staff chat takes them."""
         entry, made = edits.make_entry(self._content(), text, phrasings)
         made.append(Edit(f"{LANGUAGE}/entries/{entry}.yaml", "set", ("group",), group))
-        return await self.publisher.publish(edited(made), who=who, how="command")
+        return await self.publish(make_rework(made), who=who, how="command")
 
     async def add_table(self, table: Table, source: str, who: str) -> tuple[Published, list[str]]:
         """Entries of a table's rows; what can't be read or is refused is left out and told."""
@@ -126,7 +110,7 @@ class Terminal:
                 wanted[entry] = made
         for _ in range(MOST_TRIES):
             made = [edit for one in wanted.values() for edit in one]
-            published = await self.publisher.publish(edited(made), who=who, how="command")
+            published = await self.publish(make_rework(made), who=who, how="command")
             refused = {problem.path: problem for problem in published.verdict.refused}
             faulty = [entry for entry in wanted if f"{LANGUAGE}/entries/{entry}.yaml" in refused]
             left_out += [f"{refused[f'{LANGUAGE}/entries/{entry}.yaml']}" for entry in faulty]

@@ -167,7 +167,7 @@ def describe_live(change: Change, *, replaces: bool) -> Reply:
 
 def show_change(change: Change) -> Reply:
     head = f"Change {change.number}, {change.at:%d %b %Y %H:%M} UTC, by {change.who}:"
-    text = f"{head}\n{_list_effects(change)}\n\nFiles: {', '.join(change.files)}"
+    text = f"{head}\n{_list_effects(change)}\n\nFiles: {', '.join(change.after)}"
     return said(text, ((undo_button(change.number),),))
 
 
