@@ -521,12 +521,13 @@ def test_an_edit_that_can_be_compared_with_nothing_may_be_medical(tmp_path, faq)
     assert check(tmp_path, Folder(faq).read()).is_medical
 
 
-def test_a_verdict_of_other_code_is_not_believed_and_one_that_waits_is_read(tmp_path, faq, monkeypatch):
+async def test_a_verdict_of_an_earlier_run_is_not_believed_and_one_that_waits_is_read(tmp_path, faq, monkeypatch):
+    monkeypatch.setattr("bot.staff.reload.CALM_SECONDS", 3600.0)
     snapshots = Snapshots(tmp_path / "bot.db.content/snapshots")
     version = snapshots.current()[0]
     assert snapshots.verdict(version)
-    monkeypatch.setattr("bot.staff.snapshots.code_version", lambda: "another")
-    assert snapshots.verdict(version) is None
+    async with running(tmp_path, faq):
+        assert snapshots.verdict(version) is None
     assert starting_content(faq, snapshots).version == version
-    stored = {"version": version, "refused": [], "known": [], "summary": ["Phone."], "screens_as": "x"}  # of 0.6
+    stored = {"version": version, "refused": [], "known": [], "summary": ["Phone."], "screens_as": "x"}
     assert Verdict.from_json(stored).summary == ("Phone.",)

@@ -3,7 +3,7 @@
 import fcntl
 import hashlib
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -111,28 +111,23 @@ def unwritable_folder(path: Path) -> Path | None:
 def replace_file(file: Path, raw: bytes) -> None:
     """Writes ``file`` so that a reader sees the old bytes or the new ones, after a power cut too. Keeps its mode."""
     make_folder(file.parent)
-    mode = file.stat().st_mode & 0o777 if file.exists() else 0o666 & ~_umask()
     # Hidden: neither the bot nor its watcher takes it for content.
-    handle, temporary = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(raw)
             stream.flush()
-            os.fchmod(stream.fileno(), mode)
+            if file.exists():
+                os.fchmod(stream.fileno(), file.stat().st_mode & 0o777)
             os.fsync(stream.fileno())
-        give_to_owner(Path(temporary))
-        os.replace(temporary, file)
+        give_to_owner(temporary)
+        temporary.replace(file)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     folder = os.open(file.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

@@ -1,7 +1,6 @@
 """A commit for a change, where the FAQ folder is in a git checkout that allows it."""
 
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 from bot.staff.history import Change
@@ -38,21 +37,13 @@ def allows_commits(folder: Path) -> bool:
 
 def commit(folder: Path, change: Change) -> str:
     """Commits the files of ``change`` and nothing else; the commit's hash, or empty where git does not allow it."""
-    if not allows_commits(folder):
+    paths, name = list(change.after), change.who.replace("<", "").replace(">", "") or "staff"
+    if not allows_commits(folder) or _git(folder, "add", "--", *paths) is None:  # new files too
         return ""
-    paths = list(change.after)
-    message = "\n".join(
-        (change.title, "", *(f"- {line}" for line in change.summary), "", f"Change {change.number} by {change.who}.")
-    )
-    return _commit(folder, paths, message, change.who) or ""
-
-
-def _commit(folder: Path, paths: Sequence[str], message: str, who: str) -> str | None:
-    name = who.replace("<", "").replace(">", "") or "staff"
-    if _git(folder, "add", "--", *paths) is None:  # new files too
-        return None
+    effects = (f"- {line}" for line in change.summary)
+    message = "\n".join((change.title, "", *effects, "", f"Change {change.number} by {change.who}."))
     done = _git(
         folder, "-c", f"user.name={name}", "-c", "user.email=staff@bot.invalid", "commit", "--quiet", "--no-verify",
         "--only", "--file=-", "--", *paths, text=message,
     )  # fmt: skip
-    return None if done is None else _git(folder, "rev-parse", "HEAD")
+    return "" if done is None else _git(folder, "rev-parse", "HEAD") or ""

@@ -109,13 +109,6 @@ class Reloader(Publisher):
         self.overrides = overrides
         self._holder.swap(self._holder().with_overrides(overrides))
 
-    def _find_base(self) -> str:
-        version = self._holder().version
-        return version if self.snapshots.has(version) else ""
-
-    async def _list_missed(self) -> Sequence[str]:
-        return await self._missed()
-
     def ask(self) -> None:
         """Look at the folder again now (SIGHUP, a button), also when what is there was refused before."""
         self._seen = ""
@@ -124,11 +117,11 @@ class Reloader(Publisher):
     async def run(self) -> None:
         """Takes over what is saved until cancelled."""
         beside = [
-            asyncio.create_task(watch(self.folder.path, self._noticed)),
+            asyncio.create_task(watch(self.folder.path, self._asked.set)),
             asyncio.create_task(self._check_what_is_live()),
         ]
         try:
-            await asyncio.to_thread(self._make_first_current)
+            await asyncio.to_thread(self._begin_with_what_answers)
             while True:
                 await self._look()
                 with contextlib.suppress(TimeoutError):
@@ -140,36 +133,42 @@ class Reloader(Publisher):
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
 
-    async def _noticed(self) -> None:
-        self._asked.set()
-
-    def _make_first_current(self) -> None:
-        """At a first start: from now on a restart serves what answers now."""
-        if (version := self._find_base()) and version != self.snapshots.current()[0]:
-            self.snapshots.make_current(version, self.history.last_number())
+    def _begin_with_what_answers(self) -> None:
+        """From now on a restart serves what answers now; what an earlier run's code thought of it is forgotten."""
+        if version := self._find_base():
+            self.snapshots.forget_verdict(version)
+            if version != self.snapshots.current()[0]:
+                self.snapshots.make_current(version, self.history.last_number())
 
     async def _check_what_is_live(self) -> None:
-        """At a first start, or one with newer code: what any check finds out once is found out before staff wait for it."""
+        """What any check finds out once is found out before staff wait for it."""
         await asyncio.sleep(CALM_SECONDS)
         version = self._find_base()
         with contextlib.suppress(OSError, BotError):
             if version and self.snapshots.verdict(version) is None:
                 await self._checker.check(await asyncio.to_thread(self.snapshots.bytes, version), version)
 
+    def _find_base(self) -> str:
+        version = self._holder().version
+        return version if self.snapshots.has(version) else ""
+
+    async def _list_missed(self) -> Sequence[str]:
+        return await self._missed()
+
     async def _look(self) -> None:
         try:
             # Nearly always nothing has changed, and the files need not be held.
             version = await asyncio.to_thread(lambda: version_of(self.folder.read()))
             if version != self._holder().version:
-                files = await self._settled()
+                files = await self._read_settled()
                 version = version_of(files)
             if version == self._holder().version:
                 is_mended = self.refused is not None
-                self._is_well(version)
+                self._note_all_is_well(version)
                 if is_mended:
                     await self.tell(News(Verdict(version)))
             elif version != self._seen:
-                await self._take(files, version)
+                await self._take_over(files, version)
             await self._name_unread(version)
         except BotError as error:
             self._holder.trouble = str(error)
@@ -184,29 +183,36 @@ class Reloader(Publisher):
             log().warning("files in the FAQ folder are not read", count=len(new), first=str(new[0]))
             await self.tell(News(Verdict(version, remarks=new)))
 
-    def _is_well(self, version: str) -> None:
+    def _note_all_is_well(self, version: str) -> None:
         self._seen, self._holder.trouble, self.refused = version, "", None
 
-    async def _settled(self) -> Files:
+    async def _read_settled(self) -> Files:
         """The files once nobody has written to them for a moment."""
-        files = await asyncio.to_thread(self.folder.read)
-        while True:
-            await asyncio.sleep(SETTLE_SECONDS)
-            again = await asyncio.to_thread(self.folder.read)
-            if again == files:
-                return files
+        files = None
+        while files != (again := await asyncio.to_thread(self.folder.read)):
             files = again
+            await asyncio.sleep(SETTLE_SECONDS)
+        return again
 
-    async def _take(self, files: Files, version: str) -> None:
+    async def _take_over(self, files: Files, version: str) -> None:
         async with self._writing:
-            refusal = await self._settle(files)
-            if not refusal:
+            verdict = await self._settle(files)
+            if not verdict:
                 return
-            if version_of(await asyncio.to_thread(self.folder.read)) != version:
-                self._asked.set()  # saved again meanwhile: what was checked is of no interest
-                return
-        self._seen = version
-        await self._refuse(refusal)
+            if await self._is_saved_again(version):
+                return  # what was checked is of no interest
+        self._seen, self.refused, first = version, verdict, verdict.refused[0]
+        self._holder.trouble = f"edited content is refused ({len(verdict.refused)} problems, first: {first})"
+        log().error(
+            "edited content is refused; the last good one answers", problems=len(verdict.refused), first=str(first)
+        )
+        await self.tell(News(verdict))
+
+    async def _is_saved_again(self, version: str) -> bool:
+        is_so = version_of(await asyncio.to_thread(self.folder.read)) != version
+        if is_so:
+            self._asked.set()  # soon we look again
+        return is_so
 
     async def _settle(self, files: Files) -> Verdict | None:
         """Takes over what somebody saved, as a change of its own; the verdict if it is refused."""
@@ -215,23 +221,12 @@ class Reloader(Publisher):
         verdict = await self.check(files)
         if not verdict.is_good:
             return verdict
-        if version_of(await asyncio.to_thread(self.folder.read)) == verdict.version:
+        if not await self._is_saved_again(verdict.version):
             change = await asyncio.to_thread(self._record, files, verdict)
-            await self._go_live(verdict, change.number if change else self.history.last_number())
+            await self._go_live(verdict, self.history.last_number())
             if change:
                 await self.tell(News(verdict, change))
-        else:
-            self._asked.set()  # saved again meanwhile: soon we look again
         return None
-
-    async def _refuse(self, verdict: Verdict) -> None:
-        self.refused = verdict
-        first = verdict.refused[0]
-        self._holder.trouble = f"edited content is refused ({len(verdict.refused)} problems, first: {first})"
-        log().error(
-            "edited content is refused; the last good one answers", problems=len(verdict.refused), first=str(first)
-        )
-        await self.tell(News(verdict))
 
     def _record(self, files: Files, verdict: Verdict) -> Change | None:
         """Numbers what an editor saved: all that no numbered change since the snapshot in force accounts for."""
@@ -249,19 +244,19 @@ class Reloader(Publisher):
                 self.history.record(before, changed, who=who, how="file", summary=verdict.summary) if changed else None
             )
 
-    def _make(self, version: str) -> Assistant:
-        content = _without_lines(self.snapshots.content(version))
-        return self._holder().renewed(content) if leads_alike(self.whole(), content) else self._build(content)
-
     async def _go_live(self, verdict: Verdict, change: int) -> None:
         """Loads the checked snapshot beside answering and swaps one reference."""
         pause = sys.getswitchinterval()
         sys.setswitchinterval(TURN_SECONDS)
         try:
-            assistant = await asyncio.to_thread(self._make, verdict.version)
+            assistant = await asyncio.to_thread(self._load, verdict.version)
         finally:
             sys.setswitchinterval(pause)
         self._holder.swap(assistant.with_overrides(self.overrides) if self.overrides else assistant)
         log().info("new content answers", version=verdict.version, change=change, checked_in=verdict.seconds)
-        self._is_well(verdict.version)
+        self._note_all_is_well(verdict.version)
         await asyncio.to_thread(self.snapshots.make_current, verdict.version, change)
+
+    def _load(self, version: str) -> Assistant:
+        content = _without_lines(self.snapshots.content(version))
+        return self._holder().renewed(content) if leads_alike(self.whole(), content) else self._build(content)

@@ -1,17 +1,17 @@
 """The last good content, kept beside the database: a restart serves from it whatever has happened to the FAQ folder."""
 
-import hashlib
 import json
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from functools import cache
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
+
+from pydantic import TypeAdapter
 
 from bot.content import Content, load
-from bot.errors import BotError, Problem, Severity
+from bot.errors import BotError, Problem
 from bot.ownership import give_to_owner, make_folder
 from bot.staff.comparing import Difference
 from bot.staff.folder import Files, Folder, replace_file, version_of
@@ -51,17 +51,9 @@ class Verdict:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+    def from_json(cls, stored: Mapping[str, Any]) -> "Verdict":
         """Of a verdict that another version of the bot has stored, what this one knows."""
-        found = {field.name: stored[field.name] for field in fields(cls) if field.name in stored}
-        for name in {"refused", "by_lines", "in_use", "remarks"} & found.keys():
-            found[name] = tuple(_problem(one) for one in found[name])
-        found["differences"] = tuple(Difference.from_json(one) for one in found.get("differences", ()))
-        return cls(**{**found, "summary": tuple(found.get("summary", ()))})
-
-
-def _problem(stored: Mapping[str, Any]) -> Problem:
-    return Problem(**{**stored, "severity": Severity(stored["severity"])})
+        return TypeAdapter(Verdict).validate_python(stored)
 
 
 def state_folder(database: Path) -> Path:
@@ -71,16 +63,6 @@ def state_folder(database: Path) -> Path:
 
 class SnapshotError(BotError):
     """There is no snapshot that can be used."""
-
-
-@cache
-def code_version() -> str:
-    """12 hex digits that change with any line of the bot, and with its model: other code may find other problems."""
-    digest = hashlib.sha256()
-    bot = Path(__file__).parent.parent
-    for file in sorted((*bot.rglob("*.py"), *bot.glob("understanding/model/manifest.json"))):
-        digest.update(file.relative_to(bot).as_posix().encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 class Snapshots:
@@ -109,8 +91,7 @@ class Snapshots:
     def keep(self, place: Path, version: str, verdict: Verdict | None = None) -> None:
         """Makes a staged place the snapshot of its version, whole or not at all."""
         if verdict:
-            stored = {"code": code_version(), "verdict": verdict.to_json()}
-            replace_file(place / "verdict.json", json.dumps(stored, ensure_ascii=False).encode())
+            replace_file(place / "verdict.json", json.dumps(verdict.to_json(), ensure_ascii=False).encode())
         target = self.folder / version
         if target.exists():
             self.drop(target.rename(place.with_name(place.name + "-old")))
@@ -128,12 +109,15 @@ class Snapshots:
         return bool(version) and self.files(version).is_dir()
 
     def verdict(self, version: str) -> Verdict | None:
-        """What the check by this very code said when it was kept."""
+        """What the check said when it was kept."""
         try:
-            stored = json.loads((self.folder / version / "verdict.json").read_bytes())
-            return Verdict.from_json(stored["verdict"]) if stored["code"] == code_version() else None
-        except (OSError, ValueError, KeyError, TypeError):
+            return Verdict.from_json(json.loads((self.folder / version / "verdict.json").read_bytes()))
+        except (OSError, ValueError):
             return None
+
+    def forget_verdict(self, version: str) -> None:
+        """Other code, or another model, may find other problems."""
+        (self.folder / version / "verdict.json").unlink(missing_ok=True)
 
     def make_current(self, version: str, change: int) -> None:
         """From now on a restart serves ``version``, which holds all changes up to number ``change``."""
