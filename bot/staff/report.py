@@ -1,11 +1,12 @@
 """The weekly report: one picture and five lines, the same as PNG and CSV. Counts only, nothing of anybody."""
 
 import csv
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from bot.content import Content
 from bot.conversation import Outcome
@@ -27,77 +28,68 @@ class Week:
 
     first: date
     last: date
+    counts: Counts
     parts: Mapping[str, int]
     entries: tuple[tuple[str, int], ...]
-    votes: Mapping[str, tuple[int, int]]
-    alarms: Mapping[str, int]
-    missed: int
-    near: Mapping[str, int]
     reviews: tuple[str, ...]
     names: Mapping[str, str]
+
+    def name_most(self, counted: Mapping[str, int], most: int = 3) -> str:
+        first = sorted(counted.items(), key=lambda one: -one[1])[:most]
+        return ", ".join(f"{self.names.get(name, name)} ({n})" for name, n in first)
 
 
 def week_of(content: Content, counts: Counts, now: datetime, days: int = 7) -> Week:
     """The last ``days`` days."""
-    parts = {
-        name: sum(n for (outcome, _), n in counts.outcomes.items() if outcome in [one.value for one in outcomes])
-        for name, outcomes, _ in _PARTS
-    }
-    entries: dict[str, int] = {}
+    parts = {name: sum(n for (one, _), n in counts.outcomes.items() if one in these) for name, these, _ in _PARTS}
+    entries: Counter[str] = Counter()
     for (_, entry), n in counts.outcomes.items():
-        if entry in content.entries:
-            entries[entry] = entries.get(entry, 0) + n
+        entries[entry] += n * (entry in content.entries)
     today = now.date()
-    due = [(entry.review_by, name) for name, entry in content.entries.items() if entry.review_by]
+    due = sorted((entry.review_by, name) for name, entry in content.entries.items() if entry.review_by)
     return Week(
         first=today - timedelta(days=days),
         last=today,
+        counts=counts,
         parts=parts,
-        entries=tuple(sorted(entries.items(), key=lambda one: -one[1])),
-        votes=counts.feedback,
-        alarms=counts.alarms,
-        missed=counts.missed,
-        near=counts.near,
-        reviews=tuple(name for by, name in sorted(due) if by <= today + REVIEW_AHEAD),
+        entries=tuple((+entries).most_common()),
+        reviews=tuple(name for by, name in due if by <= today + REVIEW_AHEAD),
         names={name: entry.question for name, entry in content.entries.items()},
     )
 
 
 def lines(week: Week) -> list[str]:
     """Five lines."""
-    total = sum(week.parts.values())
     parts = ", ".join(f"{n} {name}" for name, n in week.parts.items())
-    asked = ", ".join(f"{week.names.get(name, name)} ({n})" for name, n in week.entries[:3]) or "nothing yet"
-    up, down = (sum(votes[side] for votes in week.votes.values()) for side in (0, 1))
-    disliked = max(week.votes.items(), key=lambda one: one[1][1], default=("", (0, 0)))
-    worst = f"; most 👎: {week.names.get(disliked[0], disliked[0])}" if disliked[1][1] else ""
-    nearest = sorted(week.near.items(), key=lambda one: -one[1])[:3]
-    near = ", ".join(f"{week.names.get(name, name)} ({n})" for name, n in nearest)
-    write = f"{week.missed} missed questions wait (/missed)" if week.missed else "no missed question waits"
-    write += f"; nearest to: {near}" if near else ""
-    reviews = ", ".join(week.reviews[:5]) + (" …" if len(week.reviews) > 5 else "") if week.reviews else "none"
+    votes = week.counts.feedback
+    up, down = (sum(vote[side] for vote in votes.values()) for side in (0, 1))
+    disliked = max(votes, key=lambda name: votes[name][1], default="")
+    worst = f"; most 👎: {week.names.get(disliked, disliked)}" if down else ""
+    missed, near = week.counts.missed, week.name_most(week.counts.near)
+    write = f"{missed} missed questions wait (/missed)" if missed else "no missed question waits"
+    reviews = ", ".join(week.reviews[:5]) + (" …" if len(week.reviews) > 5 else "")
     return [
-        f"{week.first:%d %b} – {week.last:%d %b}: {total} messages, {parts}.",
-        f"Asked most: {asked}.",
+        f"{week.first:%d %b} – {week.last:%d %b}: {sum(week.parts.values())} messages, {parts}.",
+        f"Asked most: {week.name_most(dict(week.entries)) or 'nothing yet'}.",
         f"👍 {up}, 👎 {down}{worst}.",
-        f"To write next: {write}.",
-        f"Reviews due within 30 days: {reviews}.",
+        f"To write next: {write}{f'; nearest to: {near}' if near else ''}.",
+        f"Reviews due within 30 days: {reviews or 'none'}.",
     ]
 
 
 def write_csv(week: Week, path: Path) -> None:
     """One row each: what, which, how often."""
+    counts = week.counts
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(("what", "which", "times"))
         rows.writerows(("outcome", name, n) for name, n in week.parts.items())
         rows.writerows(("entry", name, n) for name, n in week.entries)
-        for name, (up, down) in sorted(week.votes.items()):
-            rows.writerow(("helpful", name, up))
-            rows.writerow(("not helpful", name, down))
-        rows.writerows(("red flag", rule, n) for rule, n in sorted(week.alarms.items()))
-        rows.writerow(("missed and waiting", "", week.missed))
-        rows.writerows(("missed, nearest to", name, n) for name, n in sorted(week.near.items()))
+        for name, votes in sorted(counts.feedback.items()):
+            rows.writerows((what, name, n) for what, n in zip(("helpful", "not helpful"), votes, strict=True))
+        rows.writerows(("red flag", rule, n) for rule, n in sorted(counts.alarms.items()))
+        rows.writerow(("missed and waiting", "", counts.missed))
+        rows.writerows(("missed, nearest to", name, n) for name, n in sorted(counts.near.items()))
         rows.writerows(("review due", name, "") for name in week.reviews)
 
 
@@ -111,37 +103,27 @@ def draw(week: Week, path: Path) -> Path | None:
     from matplotlib import pyplot as plt
 
     shown = week.entries[:MOST][::-1]
+    rows = max(len(shown), 3)
     figure, (above, below) = plt.subplots(
-        2,
-        1,
-        figsize=(7, 2.2 + 0.34 * max(len(shown), 3)),
-        height_ratios=(1, 0.6 + 0.45 * max(len(shown), 3)),
-        layout="constrained",
+        2, 1, figsize=(7, 2.2 + 0.34 * rows), height_ratios=(1, 0.6 + 0.45 * rows), layout="constrained"
     )
     try:
-        _draw_parts(above, week)
-        below.barh([week.names.get(name, name) for name, _ in shown], [n for _, n in shown], color="#2a7f62")
-        below.bar_label(below.containers[0], padding=3)
-        below.set_title("Questions by answer", loc="left")
-        for side in ("top", "right", "bottom"):
-            below.spines[side].set_visible(False)
+        left = 0
+        for name, _, colour in _PARTS:
+            above.barh([0], [week.parts[name]], left=left, color=colour, label=f"{name} {week.parts[name]}")
+            left += week.parts[name]
+        above.set_title(f"{week.first:%d %b} – {week.last:%d %b %Y}: {left} messages", loc="left")
+        above.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, 0.02), frameon=False)
+        above.set_axis_off()
+        bars = below.barh([week.names[name] for name, _ in shown], [n for _, n in shown], color="#2a7f62")
+        below.bar_label(bars, padding=3)
+        below.set_title("Questions by answer" if shown else "No question was answered.", loc="left")
+        below.spines[["top", "right", "bottom"]].set_visible(False)
         below.set_xticks([])
         if not shown:
             below.set_axis_off()
-            below.set_title("No question was answered.", loc="left")
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=130)
     finally:
         plt.close(figure)
     return path
-
-
-def _draw_parts(axes: Any, week: Week) -> None:
-    left = 0
-    for name, _, colour in _PARTS:
-        n = week.parts[name]
-        axes.barh([0], [n], left=left, color=colour, label=f"{name} {n}")
-        left += n
-    axes.set_title(f"{week.first:%d %b} – {week.last:%d %b %Y}: {left} messages", loc="left")
-    axes.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, 0.02), frameon=False)
-    axes.set_axis_off()

@@ -13,11 +13,13 @@ from pathlib import Path
 
 from bot.errors import BotError
 
-_QUESTION = re.compile(r"^(?:faq |the |patients? )?(?:questions?|q)(?: text)?$")
-_ANSWER = re.compile(r"^(?:faq |the |our )?(?:answers?|a|response|reply)(?: text)?$")
-_WAYS_TO_ASK = re.compile(
-    r"^(?:(?:more |other )?ways to ask|(?:also|alternative|other|similar) (?:asked as|questions|phrasings|wordings)"
-    r"|phrasings?|variants?|synonyms)$"
+_HEADINGS = (  # of the question, the answer, ways to ask
+    re.compile(r"^(?:faq |the |patients? )?(?:questions?|q)(?: text)?$"),
+    re.compile(r"^(?:faq |the |our )?(?:answers?|a|response|reply)(?: text)?$"),
+    re.compile(
+        r"^(?:(?:more |other )?ways to ask|(?:also|alternative|other|similar) (?:asked as|questions|phrasings|wordings)"
+        r"|phrasings?|variants?|synonyms)$"
+    ),
 )
 _EXCEL_ERROR = re.compile(r"^#(?:REF|N/A|NAME\?|VALUE|DIV/0|NULL|NUM)!?")
 _Q = re.compile(r"^(?:#{2,6}\s+|[-*]\s+)?(?:\*\*|__)?Q(?:uestion)?\s*\d*\s*[.:)]\s*(?P<text>.+)$", re.IGNORECASE)
@@ -87,34 +89,21 @@ def _text_of(path: Path) -> str:
         raise BotError(f"{path} can't be read as text. Save it again as CSV UTF-8.") from error
 
 
-# Columns
+def _find_columns(headings: Sequence[str]) -> list[list[int]] | None:
+    """The places of question, answer and ways to ask by their headings; None unless the first two are among them."""
+    names = [" ".join(re.sub(r"[_\W]+", " ", plain(one)).lower().split()) for one in headings]
+    question, answer, ways = ([at for at, name in enumerate(names) if one.match(name)] for one in _HEADINGS)
+    return [question[:1], answer[:1], ways] if question and answer else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    question: int
-    answer: int
-    ways_to_ask: tuple[int, ...]
-    count: int
-
-    @classmethod
-    def of(cls, headings: Sequence[str]) -> "_Columns | None":
-        """By their headings; None unless both question and answer are among them."""
-        names = [" ".join(re.sub(r"[_\W]+", " ", plain(one)).lower().split()) for one in headings]
-        question = next((at for at, name in enumerate(names) if _QUESTION.match(name)), None)
-        answer = next((at for at, name in enumerate(names) if _ANSWER.match(name)), None)
-        if question is None or answer is None:
-            return None
-        return cls(question, answer, tuple(at for at, name in enumerate(names) if _WAYS_TO_ASK.match(name)), len(names))
-
-    def add(self, table: Table, where: str, cells: Sequence[str]) -> None:
-        if len(cells) > self.count:
-            table.left_out.append(
-                f"{where}: it has {len(cells)} cells, the headings are {self.count}. A text with a comma needs quotes."
-            )
-            return
-        filled = [*cells, *[""] * (self.count - len(cells))]
-        table.add(where, filled[self.question], filled[self.answer], [filled[at] for at in self.ways_to_ask])
+def _add_cells(table: Table, where: str, headings: Sequence[str], columns: list[list[int]], cells: list[str]) -> None:
+    if len(cells) > len(headings):
+        said = f"it has {len(cells)} cells, the headings are {len(headings)}. A text with a comma needs quotes."
+        table.left_out.append(f"{where}: {said}")
+        return
+    filled = [*cells, *[""] * (len(headings) - len(cells))]
+    (question,), (answer,), ways = ([filled[at] for at in places] for places in columns)
+    table.add(where, question, answer, ways)
 
 
 def _read_csv(text: str, table: Table) -> None:
@@ -124,31 +113,29 @@ def _read_csv(text: str, table: Table) -> None:
         except csv.Error as error:
             raise BotError(f"The table can't be read ({error}). Save it again as CSV UTF-8.") from error
         said = [(number, [cell.strip() for cell in row]) for number, row in rows if any(map(str.strip, row))]
-        if said and (columns := _Columns.of(said[0][1])):
+        if said and (columns := _find_columns(said[0][1])):
             for number, cells in said[1:]:
-                columns.add(table, f"row {number}", cells)
+                _add_cells(table, f"row {number}", said[0][1], columns, cells)
             return
     first = text.strip().splitlines()[0][:100] if text.strip() else "nothing"
     raise BotError(f"The first row must name the columns question and answer. It says: {first}")
 
 
 def _read_pipes(text: str, table: Table) -> None:
-    columns: _Columns | None = None
-    is_inside = False
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip().startswith("|"):
-            is_inside = False
+    headings: list[str] = []
+    columns: list[list[int]] | None = None
+    for number, line in enumerate(map(str.strip, text.splitlines()), 1):
+        if not line.startswith("|"):
+            headings = []
             continue
-        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", re.sub(r"(?<!\\)\|$", "", line.strip())[1:])]
-        cells = [cell.replace("\\|", "|") for cell in cells]
-        if not is_inside:
-            is_inside, columns = True, _Columns.of(cells)
+        cells = re.split(r"(?<!\\)\|", re.sub(r"(?<!\\)\|$", "", line)[1:])
+        cells = [cell.strip().replace("\\|", "|") for cell in cells]
+        if not headings:
+            headings, columns = cells, _find_columns(cells)
             if columns is None:
-                table.left_out.append(
-                    f"line {number}: a table without the columns question and answer: {line.strip()[:80]}"
-                )
+                table.left_out.append(f"line {number}: a table without the columns question and answer: {line[:80]}")
         elif columns and not all(set(cell) <= set("-: ") for cell in cells):
-            columns.add(table, f"line {number}", cells)
+            _add_cells(table, f"line {number}", headings, columns, cells)
 
 
 # Sections
