@@ -111,11 +111,11 @@ def test_a_change_is_not_undone_twice_and_an_unknown_one_is_said(faq, history):
 
 def test_new_and_deleted_files_come_and_go(faq, history):
     folder, before = Folder(faq), Folder(faq).read()
-    number = make(
-        folder, history, Edit("en/entries/new.yaml", "write", (), "id: new\n"), Edit("en/entries/rest.yaml", "delete")
-    )
+    after = {"en/entries/new.yaml": b"id: new\n", "en/entries/rest.yaml": None}
+    folder.write(after, before)
+    change = history.record(before, after, who="Anna", how="file", summary=[])
     assert not (faq / "en/entries/rest.yaml").exists()
-    undo(folder, history, number)
+    undo(folder, history, change.number)
     assert folder.read() == before
 
 

@@ -9,13 +9,12 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from difflib import get_close_matches
 from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from bot.asking import ask
 from bot.conversation import Kind, Message, Reply
 from bot.errors import BotError, StoreError
 from bot.logs import log
@@ -148,7 +147,7 @@ class StaffChat:
         rest = message.text.strip()
         match message.action:
             case "edit" | "entry":
-                return self._show_entry(rest)
+                return wording.show_entry(self._reloader.current(), rest)
             case "hours" | "closed" | "phone":
                 return await self._change_fact(person, message, rest)
             case "off" | "on" | "pause" | "resume":
@@ -182,7 +181,7 @@ class StaffChat:
                 return None
         step = await self._store.awaited(message, time.time() - TEXT_WAITS)
         if step is None:
-            return self._answer_as_a_patient(message)
+            return wording.show_as_patient(self._reloader.current(), message)
         if not await self._store.take(step.id, OPEN, DONE):
             return said(wording.OVER)
         try:
@@ -239,7 +238,7 @@ class StaffChat:
         """Buttons that need no step: what they are about stands in them."""
         match what:
             case "e":
-                return self._show_entry(about)
+                return wording.show_entry(self._reloader.current(), about)
             case "c":
                 return await self._wait_for(person, message, "answer", "Send the new answer.", entry=about)
             case "p":
@@ -296,34 +295,12 @@ class StaffChat:
         await self.proposals.propose(person, edits=made, rows=group.ids, asked=step.id, message_id=message.message_id)
         return said(wording.WAITING, replaces=True)
 
-    # Answers, the clinic's facts, history
+    # Texts that are waited for, the clinic's facts, history
 
     async def _wait_for(self, person: Person, message: Message, wants: str, ask_for: str, **details: object) -> Reply:
         """Asks for a text, in answer to ``message``; only what ``person`` replies to that very question is it."""
         await self._store.begin(TEXT, {"wants": wants, "prompts": [message.update_id], **details}, user=person.id)
         return said(f"{ask_for} Reply to this message.")
-
-    def _answer_as_a_patient(self, message: Message) -> Reply:
-        turn = ask(self._reloader.current(), message.text, message.now)
-        if turn.reply is None:
-            return said(wording.HELP)
-        names = [turn.entry] if turn.entry else [candidate.entry for candidate in turn.suggestions]
-        rows = column(button(0, f"e:{name}", f"Edit “{name}”") for name in names if name)
-        return Reply(said("A patient who writes that gets:").blocks + turn.reply.blocks, rows)
-
-    def _show_entry(self, text: str) -> Reply:
-        """An entry as patients see it, or the likely ones for the words ``text``."""
-        assistant = self._reloader.current()
-        content = assistant.content
-        if entry := content.entry(text):
-            change = button(0, f"c:{entry.id}", "Change the answer")
-            add = button(0, f"p:{entry.id}", "Add a way to ask")
-            silence = button(0, f"off:{entry.id}", "Silence it")
-            return Reply(wording.preview(content, entry.id, datetime.now(UTC)), ((change, add), (silence,)))
-        likely = assistant.rank(text).candidates[:5] if text else ()
-        found = [content.entries[one.entry] for one in likely if one.entry in content.entries]
-        rows = column(button(0, f"e:{one.id}", one.question) for one in found)
-        return said("Which answer?" if rows else "Write /edit and a word of the question.", rows)
 
     async def _change_fact(self, person: Person, message: Message, text: str) -> Reply:
         """/hours, /closed and /phone: with a text the change itself, without one what holds and a question."""
@@ -341,10 +318,7 @@ class StaffChat:
         return message.now.astimezone(ZoneInfo(self._reloader.current().content.clinic.timezone)).date()
 
     def _list_changes(self) -> Reply:
-        changes = list(islice(self._reloader.history.newest_first(), SHOWN))
-        undone = {change.undoes for change in changes if change.undoes}
-        rows = column(wording.undo_button(one.number) for one in changes[:3] if one.number not in undone)
-        return said(wording.list_changes(changes, undone), rows)
+        return wording.list_changes(list(islice(self._reloader.history.newest_first(), SHOWN)))
 
     async def _undo(self, person: Person, text: str, message_id: str = "") -> Reply:
         number = _read_number(text)

@@ -5,7 +5,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from bot.conversation import Message
 from bot.errors import StoreError
@@ -13,18 +13,12 @@ from bot.logs import log
 from bot.metrics import Metrics
 from bot.staff import wording
 from bot.staff.people import Person, Role
+from bot.store import Store
 
 MOVED: Final = "staff chat moved"  # a note: the id in the settings, and the one that Telegram gave the group since
 LOOK_SECONDS: Final = 600.0
 TROUBLE_LOOK_SECONDS: Final = 60.0
 ANONYMOUS_STAYS: Final = 86_400.0  # a look can't tell when it is over: not all who write are listed
-
-
-class Notes(Protocol):
-    """Small facts kept across restarts."""
-
-    async def note(self, name: str, value: str) -> None: ...
-    async def noted(self, name: str) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +48,7 @@ class StaffGroup:
     """``id`` is where the staff's chat is now, "" where there is none; ``people`` may work there."""
 
     def __init__(
-        self, channel: str, configured: str, people: Mapping[str, Person], notes: Notes, metrics: Metrics
+        self, channel: str, configured: str, people: Mapping[str, Person], store: Store, metrics: Metrics
     ) -> None:
         self.channel = channel
         self.id = configured
@@ -66,7 +60,7 @@ class StaffGroup:
         self._was_refused = False  # something posted was, since the last look
         self._is_trying = False
         self._configured = configured
-        self._notes = notes
+        self._store = store
         self._metrics = metrics
 
     def has(self, message: Message) -> bool:
@@ -82,7 +76,7 @@ class StaffGroup:
     async def find(self) -> None:
         """Goes where an earlier run followed the group."""
         with contextlib.suppress(StoreError):
-            self.id = moved_to(await self._notes.noted(MOVED), self._configured) or self.id
+            self.id = moved_to(await self._store.noted(MOVED), self._configured) or self.id
 
     async def follow(self, old: str, new: str) -> None:
         """The group became a supergroup, if it is the staff's."""
@@ -92,7 +86,7 @@ class StaffGroup:
         self.changed.set()
         log().warning("the staff's group has a new id; set STAFF_CHAT_ID to it", id=new)
         with contextlib.suppress(StoreError):
-            await self._notes.note(MOVED, f"{self._configured} {new}")
+            await self._store.note(MOVED, f"{self._configured} {new}")
 
     def notice_refusal(self) -> None:
         """Something that the bot posted was refused."""

@@ -9,8 +9,8 @@ from bot.assistant import Overrides
 from bot.conversation import Reply
 from bot.staff import wording
 from bot.staff.edits import NotPossible
-from bot.staff.group import Notes
 from bot.staff.reload import Reloader
+from bot.store import Store
 
 NOTE: Final = "staff overrides"
 
@@ -24,13 +24,13 @@ def read_overrides(stored: str) -> Overrides:
 
 
 class Switches:
-    def __init__(self, notes: Notes, reloader: Reloader) -> None:
-        self._notes = notes
+    def __init__(self, store: Store, reloader: Reloader) -> None:
+        self._store = store
         self._reloader = reloader
 
     async def restore(self) -> Reply | None:
         """Switches off again what was off before the restart, and says so."""
-        overrides = read_overrides(await self._notes.noted(NOTE))
+        overrides = read_overrides(await self._store.noted(NOTE))
         if not overrides:
             return None
         self._reloader.override(overrides)
@@ -47,7 +47,7 @@ class Switches:
             overrides = replace(overrides, off=off)
         else:
             overrides = replace(overrides, is_paused=what == "pause")
-        await self._notes.note(NOTE, json.dumps({"off": sorted(overrides.off), "is_paused": overrides.is_paused}))
+        await self._store.note(NOTE, json.dumps({"off": sorted(overrides.off), "is_paused": overrides.is_paused}))
         self._reloader.override(overrides)
         return self._show(replaces=replaces)
 

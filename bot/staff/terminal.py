@@ -1,13 +1,13 @@
 """The staff's work from the command line, beside a running bot or without one."""
 
 import difflib
-import io
 import subprocess
-import tarfile
+import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
-from bot.content import LANGUAGE, Content, load
+from bot.content import Content, entry_file, load
 from bot.errors import BotError, ContentError, StoreError
 from bot.staff import edits
 from bot.staff.folder import Files, Folder
@@ -66,13 +66,9 @@ class Terminal(Publisher):
         )
         if done.returncode:
             raise BotError(f"`{ref}` is neither a folder nor a commit of the FAQ folder's git checkout.")
-        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
-            found = {one.name.removeprefix("./"): tar.extractfile(one) for one in tar.getmembers() if one.isfile()}
-            return {
-                name: raw.read()
-                for name, raw in found.items()
-                if raw and name.endswith(".yaml") and "/." not in f"/{name}"
-            }
+        with tempfile.TemporaryDirectory() as place:
+            subprocess.run(["tar", "-x", "-C", place], input=done.stdout, check=True)
+            return Folder(Path(place)).read()
 
     def shown(self, number: int) -> Iterator[str]:
         """A change in words, then its lines."""
@@ -89,14 +85,13 @@ class Terminal(Publisher):
     async def add_entry(self, text: str, phrasings: Sequence[str], group: str, who: str) -> Published:
         """A new entry: ``text`` is question, answer and source as the staff chat takes them."""
         entry, made = edits.make_entry(self._content(), text, phrasings)
-        made.append(Edit(f"{LANGUAGE}/entries/{entry}.yaml", "set", ("group",), group))
+        made.append(Edit(entry_file(entry), "set", ("group",), group))
         return await self.publish(make_rework(made), who=who, how="command")
 
     async def add_table(self, table: Table, source: str, who: str) -> tuple[Published, list[str]]:
         """Entries of a table's rows; what can't be read or is refused is left out and told."""
-        left_out = list(table.left_out)
-        wanted: dict[str, list[Edit]] = {}
-        content = self._content()
+        left_out, content = list(table.left_out), self._content()
+        wanted: dict[str, list[Edit]] = {}  # by file
         for row in table.rows:
             try:
                 text = f"{row.question}\n{row.answer}\nSource: {source}"
@@ -104,17 +99,13 @@ class Terminal(Publisher):
             except BotError as error:
                 left_out.append(f"“{row.question}”: {error}")
                 continue
-            if entry in wanted:
+            if wanted.setdefault(entry_file(entry), made) is not made:
                 left_out.append(f"“{row.question}”: another row has the same first words.")
-            else:
-                wanted[entry] = made
         for _ in range(MOST_TRIES):
-            made = [edit for one in wanted.values() for edit in one]
-            published = await self.publish(make_rework(made), who=who, how="command")
-            refused = {problem.path: problem for problem in published.verdict.refused}
-            faulty = [entry for entry in wanted if f"{LANGUAGE}/entries/{entry}.yaml" in refused]
-            left_out += [f"{refused[f'{LANGUAGE}/entries/{entry}.yaml']}" for entry in faulty]
-            wanted = {entry: made for entry, made in wanted.items() if entry not in faulty}
+            published = await self.publish(make_rework([*chain(*wanted.values())]), who=who, how="command")
+            faulty = {one.path: str(one) for one in published.verdict.refused if one.path in wanted}
+            left_out += faulty.values()
+            wanted = {file: made for file, made in wanted.items() if file not in faulty}
             if published.verdict.is_good or not faulty:
                 break
         return published, left_out

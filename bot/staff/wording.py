@@ -1,10 +1,12 @@
 """What the bot says to staff."""
 
-from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
+from bot.asking import ask
+from bot.assistant import Assistant
 from bot.content import Clinic, Content
-from bot.conversation import Block, BlockKind, Button, Reply
+from bot.conversation import Block, BlockKind, Button, Message, Reply
 from bot.errors import Problem
 from bot.readability import smog
 from bot.replies import Replies, blocks
@@ -175,10 +177,36 @@ def _list_effects(change: Change) -> str:
     return "\n".join(f"- {line}" for line in change.summary) or "- Nothing that patients see."
 
 
-def list_changes(changes: Sequence[Change], undone: Collection[int]) -> str:
+def list_changes(changes: Sequence[Change]) -> Reply:
     """The newest changes, one line each."""
+    undone = {change.undoes for change in changes if change.undoes}
     lines = [
         f"- {one.number} · {one.at:%d %b %H:%M} · {one.who}: {one.title}{' (undone)' if one.number in undone else ''}"
         for one in changes
     ]
-    return "The last changes:\n" + "\n".join(lines) if lines else "Nothing was changed yet."
+    rows = column(undo_button(one.number) for one in changes[:3] if one.number not in undone)
+    return said("The last changes:\n" + "\n".join(lines) if lines else "Nothing was changed yet.", rows)
+
+
+def show_entry(assistant: Assistant, text: str) -> Reply:
+    """An entry as patients see it, or the likely ones for the words ``text``."""
+    content = assistant.content
+    if entry := content.entry(text):
+        change = button(0, f"c:{entry.id}", "Change the answer")
+        add = button(0, f"p:{entry.id}", "Add a way to ask")
+        silence = button(0, f"off:{entry.id}", "Silence it")
+        return Reply(preview(content, entry.id, datetime.now(UTC)), ((change, add), (silence,)))
+    likely = assistant.rank(text).candidates[:5] if text else ()
+    found = [content.entries[one.entry] for one in likely if one.entry in content.entries]
+    rows = column(button(0, f"e:{one.id}", one.question) for one in found)
+    return said("Which answer?" if rows else "Write /edit and a word of the question.", rows)
+
+
+def show_as_patient(assistant: Assistant, message: Message) -> Reply:
+    """What a patient would get for a message."""
+    turn = ask(assistant, message.text, message.now)
+    if turn.reply is None:
+        return said(HELP)
+    names = [turn.entry] if turn.entry else [candidate.entry for candidate in turn.suggestions]
+    rows = column(button(0, f"e:{name}", f"Edit “{name}”") for name in names if name)
+    return Reply(said("A patient who writes that gets:").blocks + turn.reply.blocks, rows)

@@ -30,7 +30,7 @@ class Edit:
     """
 
     file: str
-    action: Literal["add", "remove", "set", "list", "write", "delete"]
+    action: Literal["add", "remove", "set", "list", "write"]
     path: Path = ()
     value: str | tuple[str, ...] = ""
 
@@ -47,12 +47,10 @@ class Edit:
         if raw is None or self.action in ("add", "remove"):
             return None
         text = raw.decode("utf-8", "replace")
-        return text if self.action in ("write", "delete") else _find(_read(self.file, text), self.path)
+        return text if self.action == "write" else _find(_read(self.file, text), self.path)
 
-    def apply(self, raw: bytes | None) -> bytes | None:
-        """The file's bytes after the edit; None for no file. Raises EditError."""
-        if self.action == "delete":
-            return None
+    def apply(self, raw: bytes | None) -> bytes:
+        """The file's bytes after the edit. Raises EditError."""
         if self.action == "write":
             return str(self.value).encode()
         if raw is None:
