@@ -34,9 +34,9 @@ def pack_content(target: Path, faq_dir: Path, state: Path) -> Archive:
     """Writes the archive and opens it again before it gets its name. Raises StoreError."""
     unfinished = target.with_name(target.name + ".part")
     try:
-        kept = {f"{STATE}{file.relative_to(state).as_posix()}": file.read_bytes() for file in _state_files(state)}
         folder = Folder(faq_dir)
-        with folder.locked():
+        with folder.locked():  # so that no change is in one of them only
+            kept = {f"{STATE}{file.relative_to(state).as_posix()}": file.read_bytes() for file in _state_files(state)}
             kept |= {f"{FAQ}{name}": raw for name, raw in folder.read().items()}
         make_folder(target.parent, 0o700)
         with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -109,6 +109,15 @@ def test_a_change_is_not_undone_twice_and_an_unknown_one_is_said(faq, history):
         history.get(99)
 
 
+def test_a_damaged_record_hides_no_other(faq, history, tmp_path):
+    folder = Folder(faq)
+    numbers = [make(folder, history, phrasing(said)) for said in ("peas", "beans", "sprouts")]
+    (tmp_path / "bot.db.content/journal/000002.json").write_text('{"number": 2')
+    assert [change.number for change in history.newest_first()] == [3, 1]
+    assert make(folder, history, phrasing("corn")) == 4
+    undo(folder, history, numbers[0])
+
+
 def test_new_and_deleted_files_come_and_go(faq, history):
     folder, before = Folder(faq), Folder(faq).read()
     after = {"en/entries/new.yaml": b"id: new\n", "en/entries/rest.yaml": None}

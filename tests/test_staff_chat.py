@@ -1,342 +1,307 @@
-"""The staff's chat moves, is shut, or hides who writes: followed, kept, told. The whole service over real HTTP."""
+"""The staff chat, through real parts: what a receptionist taps is what patients get."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
+import itertools
+import shutil
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from datetime import UTC, datetime
 
 import pytest
-from botapi import BotApi, Sent
-from serving import settings_for
 from sqlalchemy import insert
 
-from bot.assistant import build
-from bot.doctor import State, report
-from bot.service import Current, Service
-from bot.staff import chat as staff_chat
-from bot.staff import group, services
-from bot.staff.reload import starting_content
-from bot.staff.snapshots import Snapshots
+from bot.conversation import Kind, Message
+from bot.metrics import Metrics
+from bot.staff.chat import StaffChat
+from bot.staff.group import StaffGroup
+from bot.staff.people import staff_of
 from bot.store import open_store
-from bot.store.tables import missed
-from bot.web import bind
+from bot.store.tables import missed, outbox
 from tests.small_faq import make_faq
+from tests.test_reload import Bot, running
 
-GROUP, NEW, OTHER = -500, -1001557912345, -900
-ANNA = {"id": 111, "is_bot": False, "first_name": "Anna"}
-DANA = {"id": 444, "is_bot": False, "first_name": "Dana"}
-NOBODY = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
-PHOTO = [{"file_id": "a", "file_unique_id": "a", "width": 1, "height": 1}]
+ANNA, BEN, STRANGER = "111", "222", "999"  # an editor, a reviewer
+KIMONO = "kimono weather for my spine"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    folder = tmp_path_factory.mktemp("content")
+def seed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("seed")
     faq = make_faq(folder)
-    return faq, build(starting_content(faq, Snapshots(folder / "snapshots")))
+
+    async def run_once():
+        async with running(folder, faq):
+            pass
+
+    asyncio.run(run_once())
+    return folder
 
 
-@pytest.fixture(autouse=True)
-def _often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group, "TROUBLE_LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(staff_chat, "LEARN_SECONDS", 0.1)
+class Chat:
+    """The staff chat as its members see it."""
 
+    def __init__(self, bot, staff, store, posted, sent):
+        self.bot, self.staff, self.store, self.posted, self.sent = bot, staff, store, posted, sent
+        self.last = ""  # id of the bot's last answer in the chat
+        self._ids = itertools.count(1)
 
-@dataclass
-class Bot:
-    api: BotApi
-    service: Any
+    def _message(self, user, kind, **more):
+        now = datetime.now(UTC)
+        return Message(
+            channel="telegram:1",
+            chat="-5",
+            update_id=str(next(self._ids)),
+            kind=kind,
+            sent_at=now,
+            now=now,
+            user=user,
+            **more,
+        )
 
-    def say(self, text: str | None = None, who: Any = ANNA, chat: int = GROUP, **more: Any) -> None:
-        self.api.push({"message": self.api.message(chat, text, **{"from": who}, **more)})
+    async def say(self, text, user=ANNA, to=None):
+        """Writes, in reply to the bot's last answer or to ``to``; returns what is answered, the later post if any."""
+        if text.startswith("/"):
+            name, _, rest = text[1:].partition(" ")
+            return await self._answer(self._message(user, Kind.COMMAND, text=rest, action=name))
+        return await self._answer(self._message(user, Kind.TEXT, text=text, replies_to=self.last if to is None else to))
 
-    async def told(self, words: str, chat: int = GROUP) -> Sent:
-        return await until(lambda: next((sent for sent in self.api.of(chat) if words in sent.text), None))
+    async def tap(self, reply, label, user=ANNA):
+        """Taps the button whose label begins so."""
+        button = next(b for row in reply.buttons for b in row if b.label.startswith(label))
+        assert len(button.action.encode()) <= 64
+        return await self._answer(
+            self._message(user, Kind.BUTTON, action=button.action, text=button.label, message_id="7")
+        )
 
-    async def settled(self) -> None:
-        """Until all that came is answered."""
-        count = len(self.api.of(7))
-        self.api.write(7, "does ice help")
-        await until(lambda: len(self.api.of(7)) > count)
-        await until(lambda: not len(self.service._inbox) + len(self.service._outbox))
+    async def _answer(self, message):
+        said = await self.staff.take(message)
+        count = len(self.posted)
+        if said.reply and not said.reply.replaces:
+            await self._mark_sent(message.channel, message.update_id)
+        await self.staff.proposals.finish()
+        if self.sent and self.sent[-1].answers:
+            await self._mark_sent(message.channel, self.sent[-1].answers)
+            self.sent.clear()
+        self.toast = said.toast
+        later = self.posted[count:]
+        return later[-1] if later else said.reply
 
-    def problems(self) -> str:
-        return " ".join(self.service._readiness()["staff_chat_problems"])
+    async def _mark_sent(self, channel, answers):
+        """As the outbox does once Telegram has taken it."""
+        self.last = f"sent-{next(self._ids)}"
+        row = {"channel": channel, "chat": "", "answers": answers, "sent_id": self.last}
+        more = {"clinic": "", "reply": None, "created_at": 0.0, "state": 1}
+        await self.store._writer.write(lambda c: c.execute(insert(outbox), row | more))
 
-    async def miss(self, utterance: str) -> None:
-        row = {"person": "x", "utterance": utterance, "reason": "not understood", "candidates": "[]"}
-        row |= {"created_at": time.time()}  # type: ignore[dict-item]
-        await self.service._store._writer.write(lambda c: c.execute(insert(missed), row))
-
-
-async def until(found: Callable[[], Any]) -> Any:
-    async with asyncio.timeout(30):
-        while not (value := found()):
-            await asyncio.sleep(0.01)
-        return value
-
-
-def settings(folder: Path, api: BotApi, faq: Path, **more: Any) -> Any:
-    fields = {
-        "telegram_bot_token": api.token,
-        "telegram_api_base_url": api.url,
-        "faq_dir": faq,
-        "staff_chat_id": GROUP,
-        "staff_user_ids": {111: "admin:Anna"},
-    }
-    return settings_for(folder, **(fields | more))
+    async def miss(self, utterance, reason="not understood", candidates="[]"):
+        row = {
+            "person": "x",
+            "utterance": utterance,
+            "reason": reason,
+            "candidates": candidates,
+            "created_at": datetime.now(UTC).timestamp(),
+        }
+        await self.store._writer.write(lambda c: c.execute(insert(missed), row))
 
 
 @asynccontextmanager
-async def serving(folder: Path, made: Any, api: BotApi, **more: Any) -> AsyncIterator[Bot]:
-    faq, assistant = made
-    chosen = settings(folder, api, faq, **more)
-    taken = bind(chosen.web_host, chosen.web_port)
-    store = open_store(chosen.database_url)
-    service = Service(chosen, Current(assistant), store, taken, lambda _: assistant)
-    task = asyncio.create_task(service.serve())
+async def chatting(folder):
+    bot = Bot(folder, folder / "faq")
+    store = open_store(f"sqlite:///{folder}/bot.db")
+    posted, sent = [], []
+
+    async def report():
+        return "Seven days.", {}
+
+    people = staff_of({111: "editor:Anna", 222: "reviewer:Ben"})
+    put = lambda out: sent.extend(out) or posted.extend(one.reply for one in out)  # noqa: E731
+    group = StaffGroup("telegram:1", "-5", people, store, Metrics(), put)
+    staff = StaffChat(group, store, bot.reloader, report)
+    bot.reloader.tell = staff.tell
+    await staff.start()
     try:
-        await until(lambda: getattr(service, "_web_task", None))
-        yield Bot(api, service)
+        yield Chat(bot, staff, store, posted, sent)
     finally:
-        service._stopping.set()
-        await task
+        await staff.proposals.finish()
         store.close()
-        taken.close()
 
 
-async def examined(folder: Path, made: Any, api: BotApi, **more: Any) -> str:
-    found = await asyncio.to_thread(report, settings(folder, api, made[0], **more))
-    return "\n".join(str(one) for one in found if one.state is not State.FINE)
+@pytest.fixture
+async def chat(tmp_path, seed):
+    shutil.copytree(seed, tmp_path, dirs_exist_ok=True)
+    async with chatting(tmp_path) as chat:
+        yield chat
 
 
-# The group becomes a supergroup
+def labels(reply):
+    return [button.label for row in reply.buttons for button in row]
 
 
-async def test_a_group_that_becomes_a_supergroup_is_followed_over_a_restart(tmp_path: Path, made: Any) -> None:
-    async with BotApi() as api:
-        async with serving(tmp_path, made, api) as bot:
-            api.migrated[GROUP] = NEW
-            bot.say(migrate_to_chat_id=NEW)
-            bot.say("/hours", chat=NEW)
-            await bot.told("The ordinary week is", NEW)
-            await bot.told(f"STAFF_CHAT_ID={NEW}", NEW)
-            assert f"STAFF_CHAT_ID={NEW}" in bot.problems()
-            assert bot.service._readiness()["ready"]
-        api.migrated.clear()
-        api.missing.add(GROUP)  # it is not said again
-        api.push({"message": api.message(NEW, "/history", **{"from": ANNA})})
-        async with serving(tmp_path, made, api) as bot:
-            await bot.told("Nothing was changed yet", NEW)
-            assert f"Set STAFF_CHAT_ID={NEW}" in await examined(tmp_path, made, api)
-        async with serving(tmp_path, made, api, staff_chat_id=NEW) as bot:
-            assert bot.problems() == ""
-            assert "new id" not in await examined(tmp_path, made, api, staff_chat_id=NEW)
+async def test_one_tap_teaches_a_question_and_one_takes_it_back(chat):
+    """Missed, grouped, shown once; a reviewer's second tap; live; undone to the same bytes."""
+    before = chat.bot.reloader.folder.read()
+    await chat.miss(KIMONO)
+    await chat.miss(KIMONO.upper() + "!")
+    (question,) = await chat.staff.missed.begin_new()
+    assert "(2 times)" in question.plain()
+    assert await chat.staff.missed.begin_new() == []
+
+    await chat.tap(question, "Another answer")
+    found = await chat.say("ice")
+    preview = await chat.tap(found, "Does ice help?")
+    assert f"«{KIMONO}» leads to “Does ice help?”" in preview.plain()
+    assert "reviewer" in preview.plain()
+    assert chat.bot.answer(KIMONO) != "ice"
+
+    await chat.tap(preview, "Put live", ANNA)
+    assert "reviewer" in chat.toast
+    live = await chat.tap(preview, "Put live", BEN)
+    assert "change 1 by Ben" in live.plain()
+    assert chat.bot.answer(KIMONO) == "ice"
+    text = chat.bot.reloader.folder.read()["en/entries/ice.yaml"].decode()
+    assert "# Remark of the receptionist on ice." in text
+    assert await chat.store.staff.missed() == []
+
+    await chat.tap(preview, "Put live", BEN)
+    assert "settled" in chat.toast
+    undone = await chat.tap(live, "Undo change 1", BEN)
+    assert "Live: change 2" in undone.plain()
+    assert chat.bot.reloader.folder.read() == before
 
 
-@pytest.mark.parametrize("how", ["the new group says it", "a post is sent there", "it was while the bot was off"])
-async def test_the_new_id_is_found_however_telegram_tells_it(tmp_path: Path, made: Any, how: str) -> None:
-    async with BotApi() as api:
-        if how.startswith("it was"):
-            api.migrated[GROUP] = NEW
-        async with serving(tmp_path, made, api) as bot:
-            api.migrated[GROUP] = NEW
-            if how.startswith("the new"):
-                bot.say(migrate_from_chat_id=GROUP, chat=NEW)
-            elif how.startswith("a post"):
-                await bot.miss("zebra xylophone")
-                await bot.told("zebra xylophone", NEW)
-            await bot.told(f"STAFF_CHAT_ID={NEW}", NEW)
-            bot.say("/hours", chat=NEW)
-            await bot.told("The ordinary week is", NEW)
+@pytest.mark.long
+async def test_thrown_away_goes_back_to_the_question_and_ignored_is_forgotten(chat):
+    await chat.miss(KIMONO)
+    (question,) = await chat.staff.missed.begin_new()
+    preview = await chat.tap(question, "Not for us")
+    assert f"«{KIMONO}» is not for us" in preview.plain()
+    assert "reviewer" not in preview.plain()
+    again = await chat.tap(preview, "Throw away")
+    assert KIMONO in again.plain()
+    await chat.tap(again, "Ignore")
+    assert await chat.store.staff.missed() == []
 
 
-async def test_another_group_that_moves_is_not_followed(tmp_path: Path, made: Any) -> None:
-    async with BotApi() as api, serving(tmp_path, made, api) as bot:
-        bot.say(migrate_to_chat_id=NEW, chat=OTHER)
-        bot.say("/history")
-        await bot.told("Nothing was changed yet")
-        assert bot.problems() == ""
+async def test_what_a_patient_erased_is_not_taught(chat):
+    await chat.miss(KIMONO)
+    (question,) = await chat.staff.missed.begin_new()
+    await chat.store.staff.deal_with([row.id for row in await chat.store.staff.missed()])
+    assert "erased" in (await chat.tap(question, "Not for us")).plain()
 
 
-# It is shut
+async def test_closed_today_is_two_taps_of_the_receptionist(chat):
+    preview = await chat.say("/closed today")
+    today = datetime.now(UTC)
+    assert f"{today:%b} {today.year}" in preview.plain()
+    assert "reviewer" not in preview.plain()
+    live = await chat.tap(preview, "Put live")
+    assert "change 1 by Anna" in live.plain()
+    assert not chat.bot.holder().content.clinic.times.is_open(today)
+    listed = await chat.say("/closed")
+    preview = await chat.tap(listed, f"Open again: {today.day} {today:%b}")
+    await chat.tap(preview, "Put live")
+    assert str(today.year) not in "".join(chat.bot.holder().content.clinic.closed)
 
 
-def shut(api: BotApi, how: str) -> None:
-    match how:
-        case "no such chat":
-            api.missing.add(GROUP)
-        case "kicked":
-            api.blocked.add(GROUP)
-        case "muted":
-            api.muted.add(GROUP)
-        case "left":
-            api.status[GROUP] = "left"
+@pytest.mark.long
+async def test_hours_that_nobody_can_read_are_refused_in_plain_words(chat):
+    asked = await chat.say("/hours")
+    assert "mon-fri: 8-12, 13-18" in asked.plain()
+    refused = await chat.say("mon-fri: 8-25")
+    assert "clinic.yaml:" in refused.plain()
+    assert "not a time of day" in refused.plain()
+    assert "Put live" not in labels(refused)
 
 
-@pytest.mark.parametrize("how", ["no such chat", "kicked", "muted"])
-async def test_what_is_posted_while_the_chat_is_shut_is_kept_and_all_are_told(
-    tmp_path: Path, made: Any, how: str
-) -> None:
-    async with BotApi() as api, serving(tmp_path, made, api) as bot:
-        await bot.settled()
-        shut(api, how)
-        await bot.miss("zebra xylophone")
-        told = await bot.told("can't write in the staff's chat", 111)
-        assert told.text
-        await until(bot.problems)
-        assert bot.service._readiness()["ready"]
-        assert b"bot_staff_chat_failures_total 0" not in bot.service._metrics.render()
-        assert "staff's" in await examined(tmp_path, made, api) or "STAFF_CHAT_ID" in await examined(
-            tmp_path, made, api
-        )
-        for closed in (api.missing, api.blocked, api.muted):
-            closed.clear()
-        await bot.told("zebra xylophone")
-        await until(lambda: not bot.problems())
-        assert len(api.of(111)) == 1
+@pytest.mark.long
+async def test_an_answer_is_changed_by_sending_it_and_seen_as_patients_will(chat):
+    shown = await chat.say("/edit ice")
+    assert "Yes, ice can ease a new spasm." in shown.plain()
+    assert "SMOG grade" in shown.plain()
+    await chat.tap(shown, "Change the answer")
+    refused = await chat.say("Take 400 mg of it.\n\n• Then rest.")
+    assert "is a dose" in refused.plain()
+    shown = await chat.say("/edit does ice help")
+    shown = await chat.tap(shown, "Does ice help?")
+    await chat.tap(shown, "Change the answer")
+    preview = await chat.say("Yes, cold can help.\n\n• Wrap it in a cloth.")
+    assert "Yes, cold can help." in preview.plain()
+    assert "• Wrap it in a cloth." in preview.plain()
+    await chat.tap(preview, "Put live", BEN)
+    assert chat.bot.holder().content.entries["ice"].answer == "Yes, cold can help.\n\n- Wrap it in a cloth."
 
 
-@pytest.mark.parametrize("how", ["no such chat", "kicked", "muted", "left"])
-async def test_a_chat_that_is_shut_at_the_start_is_told_before_anything_is_posted(
-    tmp_path: Path, made: Any, how: str
-) -> None:
-    async with BotApi() as api:
-        shut(api, how)
-        async with serving(tmp_path, made, api) as bot:
-            await bot.told("can't write in the staff's chat", 111)
-            assert bot.problems()
+async def test_silence_and_pause_stay_over_a_reload_and_a_restart_and_end_by_a_tap(chat, tmp_path):
+    off = await chat.say("/off ice")
+    assert "Silenced: “Does ice help?”" in off.plain()
+    assert chat.bot.answer("does ice help") == "fallback"
+    assert "In an emergency call 999 now" in (await chat.say("/pause")).plain()
+    assert chat.bot.answer("hot water bottle on my back") == "handoff"
+    preview = await chat.say("/phone +44 20 7946 0999")
+    await chat.tap(preview, "Put live")
+    assert chat.bot.holder().content.clinic.phone == "+44 20 7946 0999"
+    assert chat.bot.answer("does ice help") == "handoff"
+    chat.store.close()
+    async with chatting(tmp_path) as later:
+        assert "Paused for all patients" in later.posted[0].plain()
+        assert later.bot.answer("hot water bottle on my back") == "handoff"
+        switches = await later.tap(await later.say("/pause"), "Answer again")
+        assert later.bot.answer("hot water bottle on my back") == "heat"
+        await later.tap(switches, "Give again: ice")
+        assert later.bot.answer("does ice help") == "ice"
 
 
-async def test_what_was_kept_outlives_a_restart(tmp_path: Path, made: Any) -> None:
-    async with BotApi() as api:
-        async with serving(tmp_path, made, api) as bot:
-            await bot.settled()
-            shut(api, "kicked")
-            await bot.miss("zebra xylophone")
-            await until(bot.problems)
-        api.blocked.clear()
-        async with serving(tmp_path, made, api) as bot:
-            await bot.told("zebra xylophone")
+@pytest.mark.long
+async def test_a_new_answer_needs_a_source_and_reaches_who_asked(chat):
+    await chat.miss(KIMONO)
+    (question,) = await chat.staff.missed.begin_new()
+    await chat.tap(question, "New answer")
+    assert "first line is the question" in (await chat.say("Only a question")).plain()
+    refused = await chat.say("What is a kimono belt?\nIt is a soft band.")
+    assert "no source is named" in refused.plain()
+    await chat.tap(refused, "Throw away")
+    await chat.tap(question, "New answer")
+    preview = await chat.say("What is a kimono belt?\nIt is a soft band. It does not help.\nSource: Belts, A clinic")
+    live = await chat.tap(preview, "Put live", BEN)
+    assert "is a new answer" in live.plain()
+    assert chat.bot.answer(KIMONO) == "kimono-belt"
 
 
-async def test_a_refusal_that_no_look_explains_is_told_once(tmp_path: Path, made: Any) -> None:
-    async with BotApi() as api, serving(tmp_path, made, api) as bot:
-        api.fault("getChat", "404-own")  # a Bot API that does not know it
-        await bot.settled()
-        shut(api, "kicked")
-        await bot.miss("zebra xylophone")
-        assert f"STAFF_CHAT_ID {GROUP}" in (await bot.told("can't write in the staff's chat", 111)).text
-        failures = bot.service._metrics.staff_chat_failures
-        await until(lambda: bot.service._metrics.staff_chat_failures > failures + 4)
-        assert len(api.of(111)) == 1
-        api.blocked.clear()
-        await bot.told("zebra xylophone")
-        await until(lambda: not bot.problems())
+async def test_strangers_change_nothing(chat):
+    assert "not in the list" in (await chat.say("/closed today", STRANGER)).plain()
+    shown = await chat.say("/edit ice")
+    await chat.tap(shown, "Silence it", STRANGER)
+    assert "not in the list" in chat.toast
+    assert chat.bot.answer("does ice help") == "ice"
 
 
-async def test_a_change_of_the_bots_rights_is_looked_at_at_once(tmp_path: Path, made: Any) -> None:
-    async with BotApi() as api, serving(tmp_path, made, api) as bot:
-        await until(lambda: api.calls["getchatadministrators"])
-        shut(api, "left")
-        api.push({"my_chat_member": {"chat": {"id": GROUP, "type": "group"}, "from": ANNA, "date": 1}})
-        await until(bot.problems)
+@pytest.mark.long
+async def test_history_is_listed_shown_and_undone_by_number(chat):
+    assert "Nothing was changed yet" in (await chat.say("/history")).plain()
+    await chat.tap(await chat.say("/closed 7 May"), "Put live")
+    listed = await chat.say("/history")
+    assert "1 · " in listed.plain()
+    assert "Closed days: 24 Dec 12:00 – 3 Jan, 7 May." in (await chat.say("/show 1")).plain()
+    assert "Live: change 2" in (await chat.say("/undo 1")).plain()
+    assert "already undone" in (await chat.say("/undo 1")).plain()
+    assert "no change 9" in (await chat.say("/undo 9")).plain()
+    assert "Which change" in (await chat.say("/show x")).plain()
 
 
-async def test_a_channel_is_no_staff_chat(tmp_path: Path, made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with BotApi() as api:
-        monkeypatch.setattr(api, "_on_getchat", lambda _: {"id": GROUP, "type": "channel"}, raising=False)
-        assert "is a channel" in await examined(tmp_path, made, api)
+async def test_a_question_in_the_staff_chat_shows_what_a_patient_gets(chat):
+    reply = await chat.say("does ice help")
+    assert "Yes, ice can ease a new spasm." in reply.plain()
+    assert labels(reply) == ["Edit “ice”"]
+    assert "/edit ice" in (await chat.say("/help")).plain()
 
 
-# Who writes
-
-
-async def test_whoever_writes_as_the_group_is_told_why_nothing_comes_of_it(tmp_path: Path, made: Any) -> None:
-    async with BotApi() as api, serving(tmp_path, made, api) as bot:
-        bot.say("/closed today", who=NOBODY, sender_chat={"id": GROUP, "type": "group"})
-        await bot.told("Remain anonymous")
-        assert "anonymous" in bot.problems()
-
-
-async def test_an_anonymous_admin_of_the_staff_is_named_to_operator_and_staff(tmp_path: Path, made: Any) -> None:
-    async with BotApi() as api:
-        api.admins[GROUP] = [{"status": "administrator", "user": ANNA, "is_anonymous": True}]
-        async with serving(tmp_path, made, api) as bot:
-            await bot.told("Anna is an anonymous admin")
-            assert "Anna" in bot.problems()
-            assert "Anna is an anonymous admin" in await examined(tmp_path, made, api)
-
-
-async def test_who_is_not_listed_is_told_so_and_not_at_every_word(tmp_path: Path, made: Any) -> None:
-    async with BotApi() as api, serving(tmp_path, made, api) as bot:
-        for text in ("ask the patient", "/closed today", "and again"):
-            bot.say(text, who=DANA)
-        await bot.settled()
-        assert [sent.text.endswith("add 444.") for sent in api.of(GROUP)] == [True, True]
-
-
-async def test_staff_in_a_group_that_is_not_the_staffs_are_told_its_id(tmp_path: Path, made: Any) -> None:
-    async with BotApi() as api, serving(tmp_path, made, api) as bot:
-        bot.say("/hours", chat=OTHER)
-        await bot.told(f"STAFF_CHAT_ID={OTHER}", OTHER)
-        bot.say("/hours", who=DANA, chat=OTHER)
-        await bot.settled()
-        assert len(api.of(OTHER)) == 1
-
-
-async def test_without_a_staff_chat_staff_learn_how_to_get_one(tmp_path: Path, made: Any) -> None:
-    async with BotApi() as api, serving(tmp_path, made, api, staff_chat_id=None) as bot:
-        bot.say("/closed today")
-        await bot.told(f"STAFF_CHAT_ID={GROUP}")
-
-
-# What is read there
-
-
-async def test_plain_words_show_what_a_patient_gets(tmp_path: Path, made: Any) -> None:
-    async with BotApi() as api, serving(tmp_path, made, api) as bot:
-        bot.say("does ice help")
-        bot.say("@test_bot does ice help")
-        topic = {"message_id": 1, "from": DANA, "forum_topic_created": {"name": "x"}}
-        bot.say("does ice help", is_topic_message=True, message_thread_id=1, reply_to_message=topic)
-        await until(lambda: len(api.of(GROUP)) == 3)
-        assert all("Yes, ice can ease a new spasm." in sent.text for sent in api.of(GROUP))
-
-
-async def test_a_slip_in_a_command_is_pointed_out(tmp_path: Path, made: Any) -> None:
-    async with BotApi() as api, serving(tmp_path, made, api) as bot:
-        bot.say("/closd today")
-        await bot.told("Did you mean /closed?")
-
-
-async def test_talk_and_service_messages_get_nothing_and_are_not_what_a_step_waits_for(
-    tmp_path: Path, made: Any
-) -> None:
-    async with BotApi() as api, serving(tmp_path, made, api) as bot:
-        bot.say("/hours")
-        await bot.told("The ordinary week is")
-        bot.say(forum_topic_edited={"name": "x"})
-        bot.say(photo=PHOTO)
-        bot.say("/weather")
-        bot.say("@dana lunch?")
-        api.push({"edited_message": api.message(GROUP, "lunch!", **{"from": ANNA})})
-        bot.say("yes", reply_to_message={"message_id": 1, "from": DANA})
-        await bot.settled()
-        assert len(api.of(GROUP)) == 1
-        asked = {"message_id": 1, "from": {"id": 123456, "is_bot": True, "username": "test_bot"}}
-        bot.say(photo=PHOTO, reply_to_message=asked)
-        await bot.told("I can only read text")
-        assert len(await bot.service._store.staff.opened("text")) == 1
-
-
-async def test_staff_are_told_of_messages_that_were_set_aside(
-    tmp_path: Path, made: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(services, "TALLY_SECONDS", 0.05)
-    async with BotApi() as api, serving(tmp_path, made, api) as bot:
-        api.write(8, "my back \ud83d")
-        assert "1 message(s)" in (await bot.told("were set aside")).text
+@pytest.mark.long
+async def test_what_a_kill_interrupted_goes_on(chat, tmp_path):
+    preview = await chat.say("/closed 7 May")
+    step = int(preview.buttons[0][0].action.split(":")[1])
+    kept = await chat.store.staff.step(step)
+    await chat.store.staff.save(step, {**kept.details, "by": "Anna"}, "working")
+    chat.store.close()
+    async with chatting(tmp_path) as later:
+        await later.staff.proposals.finish()
+        assert "Live: change 1" in later.posted[-1].plain()
+        assert "7 May" in later.bot.holder().content.clinic.closed

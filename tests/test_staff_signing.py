@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from bot.staff import proposals
 from bot.staff.sentences import changed_sentences
 from tests.test_reload import ICE, rewrite
-from tests.test_staff_desk import ANNA, BEN, chat, labels, seed  # noqa: F401
+from tests.test_staff_chat import ANNA, BEN, chat, labels, seed  # noqa: F401
 
 
 async def edit(chat, text, user=ANNA):  # noqa: F811

@@ -17,7 +17,6 @@ from zoneinfo import ZoneInfo
 
 from bot.conversation import Kind, Message, Reply
 from bot.errors import BotError, StoreError
-from bot.logs import log
 from bot.staff import edits, wording
 from bot.staff import missed_questions as missed
 from bot.staff.group import StaffGroup
@@ -27,7 +26,7 @@ from bot.staff.proposals import Proposals
 from bot.staff.reload import News, Reloader
 from bot.staff.switches import Switches
 from bot.staff.wording import button, column, said
-from bot.store import Outgoing, Store
+from bot.store import Store
 from bot.store.staff import DONE, OPEN, Step
 
 TEXT: Final = "text"
@@ -49,32 +48,30 @@ class Said:
 
 
 class StaffChat:
-    """``put`` hands stored posts to the outbox, ``report`` writes the weekly report."""
+    """``report`` writes the weekly report."""
 
     def __init__(
         self,
         group: StaffGroup,
         store: Store,
         reloader: Reloader,
-        put: Callable[[list[Outgoing]], None],
         report: Callable[[], Awaitable[tuple[str, Mapping[str, str]]]],
     ) -> None:
         self._group = group
         self._store = store.staff
         self._reloader = reloader
-        self._put = put
         self._report = report
         self._turned_away: dict[str, float] = {}  # when, by user
         self._switches = Switches(store, reloader)
         self.missed = missed.MissedQuestions(store.staff, reloader.current)
-        self.proposals = Proposals(store.staff, reloader, self.post)
+        self.proposals = Proposals(store.staff, reloader, group.post)
 
     # What runs beside answering
 
     async def start(self) -> None:
         """Takes up what an earlier run had in hand."""
         if switched_off := await self._switches.restore():
-            await self.post(switched_off)
+            await self._group.post(switched_off)
         await self.proposals.resume()
 
     async def show_missed(self) -> None:
@@ -87,30 +84,11 @@ class StaffChat:
 
     async def _post_missed(self) -> None:
         for reply in await self.missed.begin_new():
-            await self.post(reply)
+            await self._group.post(reply)
 
     async def tell(self, news: News) -> None:
         """An edit of a file went live, was refused, is mended, or changed a file that is not read."""
-        await self.post(wording.describe_news(news.verdict, news.change))
-
-    async def post_text(self, text: str, person: str) -> None:
-        await self.post(said(text), chat=person)
-
-    async def post(
-        self,
-        reply: Reply,
-        replaced: str = "",
-        answers: str = "",
-        origin: Mapping[str, str] | None = None,
-        chat: str = "",
-    ) -> None:
-        """Sends something to the staff chat, or another; what can't be stored is logged as not sent."""
-        channel, chat = self._group.channel, chat or self._group.id
-        where = {"message_id": replaced, "answers": answers}
-        try:
-            self._put([await self._store.post(channel, chat, reply, origin=origin, **where)])
-        except StoreError as error:
-            log().error("staff could not be told", why=str(error))
+        await self._group.post(wording.describe_news(news.verdict, news.change))
 
     # What comes in
 
@@ -166,7 +144,7 @@ class StaffChat:
                 return said(wording.LOOKING)
             case "report":
                 text, origin = await self._report()
-                await self.post(said(text), origin=origin)
+                await self._group.post(said(text), origin=origin)
                 return None
         return said(wording.HELP)
 
@@ -210,32 +188,26 @@ class StaffChat:
                 entry, made = edits.make_entry(content, text, [row.utterance for row in found])
             case fact:
                 entry, made = edits.change_fact(fact, text, self._find_today(message))
-        await self.proposals.propose(person, edits=made, entry=entry, rows=rows, asked=asked, typed=step)
-        return said(wording.WAITING)
+        return await self.proposals.propose(person, edits=made, entry=entry, rows=rows, asked=asked, typed=step)
 
     async def _take_tap(self, person: Person, message: Message) -> Answer:
         kind, _, rest = message.action.partition(":")
         if kind == "u":
             return await self._undo(person, rest, message.message_id)
         number, _, verb = rest.partition(":")
-        what, _, about = verb.partition(":")
         if kind != "s" or not number.isdigit():
             return wording.OVER
         if number == "0":
-            return await self._take_plain_tap(person, what, about, message)
+            return await self._take_plain_tap(person, verb, message)
         step = await self._store.step(int(number))
-        if step is None or step.state != OPEN:
+        if step is None or step.state != OPEN or step.kind == TEXT:
             return wording.OVER
-        if step.kind == CHANGE:
-            return await self._take_change_tap(person, step, what, message)
-        return (
-            await self._take_missed_tap(person, step, what, about, message)
-            if step.kind == missed.KIND
-            else wording.OVER
-        )
+        take = self._take_change_tap if step.kind == CHANGE else self._take_missed_tap
+        return await take(person, step, verb, message)
 
-    async def _take_plain_tap(self, person: Person, what: str, about: str, message: Message) -> Answer:
+    async def _take_plain_tap(self, person: Person, verb: str, message: Message) -> Answer:
         """Buttons that need no step: what they are about stands in them."""
+        what, _, about = verb.partition(":")
         match what:
             case "e":
                 return wording.show_entry(self._reloader.current(), about)
@@ -246,17 +218,15 @@ class StaffChat:
             case "off" | "on" | "resume":
                 return await self._switches.turn(what, about, replaces=what != "off")
             case "open":
-                made = edits.reopen(self._reloader.current().content, about)
-                shown = edits.FACTS["closed"]
-                await self.proposals.propose(person, edits=made, entry=shown, message_id=message.message_id)
-                return said(wording.WAITING, replaces=True)
+                entry, made = edits.reopen(self._reloader.current().content, about)
+                return await self.proposals.propose(person, edits=made, entry=entry, message_id=message.message_id)
             case "reload":
                 self._reloader.ask()
                 return wording.LOOKING
         return wording.OVER
 
-    async def _take_change_tap(self, person: Person, step: Step, what: str, message: Message) -> Answer:
-        if what == "a":
+    async def _take_change_tap(self, person: Person, step: Step, verb: str, message: Message) -> Answer:
+        if verb == "a":
             if not person.may_publish(is_medical=bool(step.details["verdict"]["is_medical"])):
                 return wording.NEEDS_REVIEWER
             is_first = await self.proposals.publish(step, person, message.message_id)
@@ -270,7 +240,8 @@ class StaffChat:
             return self.missed.show(asked, group, replaces=True)
         return said("Thrown away. Nothing was changed.", replaces=True)
 
-    async def _take_missed_tap(self, person: Person, step: Step, what: str, about: str, message: Message) -> Answer:
+    async def _take_missed_tap(self, person: Person, step: Step, verb: str, message: Message) -> Answer:
+        what, _, about = verb.partition(":")
         group = await self.missed.find_group(step)
         if group is None:
             return said(wording.ERASED, replaces=True)
@@ -292,8 +263,9 @@ class StaffChat:
             case _:
                 entry = about if what == "b" else step.details["guesses"][int(what[1:])]
                 made = edits.add_phrasings(content, entry, group.utterances)
-        await self.proposals.propose(person, edits=made, rows=group.ids, asked=step.id, message_id=message.message_id)
-        return said(wording.WAITING, replaces=True)
+        return await self.proposals.propose(
+            person, edits=made, rows=group.ids, asked=step.id, message_id=message.message_id
+        )
 
     # Texts that are waited for, the clinic's facts, history
 
@@ -307,8 +279,7 @@ class StaffChat:
         fact, clinic = message.action, self._reloader.current().content.clinic
         if text:
             entry, made = edits.change_fact(fact, text, self._find_today(message))
-            await self.proposals.propose(person, edits=made, entry=entry)
-            return said(wording.WAITING)
+            return await self.proposals.propose(person, edits=made, entry=entry)
         reply = await self._wait_for(person, message, fact, wording.ask_for_fact(fact, clinic))
         closed = clinic.closed if fact == "closed" else ()
         rows = column(button(0, f"open:{at}", f"Open again: {line}") for at, line in enumerate(closed))
@@ -323,8 +294,7 @@ class StaffChat:
     async def _undo(self, person: Person, text: str, message_id: str = "") -> Reply:
         number = _read_number(text)
         self._reloader.history.get(number)
-        await self.proposals.propose(person, undoes=number, message_id=message_id)
-        return said(wording.WAITING, replaces=bool(message_id))
+        return await self.proposals.propose(person, undoes=number, message_id=message_id)
 
 
 def _read_number(text: str) -> int:

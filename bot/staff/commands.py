@@ -67,21 +67,21 @@ def add_commands(app: typer.Typer, place: Callable[[], Place]) -> None:
     @app.command()
     def undo(number: Annotated[int, typer.Argument(help="A number of `history`.")]) -> None:
         """Take one change back; later ones stay. A running bot takes it over by itself."""
-        desk = terminal()
-        _tell(asyncio.run(desk.undo(number, _who())))
+        content = terminal()
+        _tell(asyncio.run(content.undo(number, _who())))
 
     @app.command()
     def new() -> None:
         """Ask for a new entry, write it, and check it."""
-        desk = terminal()
+        content = terminal()
         typer.echo("A new answer. Leave a line empty to go on.")
         question = typer.prompt("Question as on a button (at most 60 characters)")
-        group = typer.prompt(f"Group ({', '.join(desk.groups())})", default="other")
+        group = typer.prompt(f"Group ({', '.join(content.groups())})", default="other")
         phrasings = _lines("How do patients ask? Many short lines, each as another person would say it")
         answer = "\n".join(_lines("The answer (lines that begin with - are bullets; write . for an empty line)"))
         source = typer.prompt("Source (title, publisher)")
         text = f"{question}\n{answer}\nSource: {source}".replace("\n.\n", "\n\n")
-        _tell(asyncio.run(desk.add_entry(text, phrasings, group, _who())))
+        _tell(asyncio.run(content.add_entry(text, phrasings, group, _who())))
 
     @app.command()
     def init(
@@ -114,9 +114,9 @@ def add_commands(app: typer.Typer, place: Callable[[], Place]) -> None:
         """Make entries of a FAQ table; what breaks a rule of the content is listed and left out."""
         from bot.staff.tables import read_table
 
-        desk = terminal()
+        content = terminal()
         published, left_out = asyncio.run(
-            desk.add_table(read_table(file), source or f"{file.name}, the clinic itself", _who())
+            content.add_table(read_table(file), source or f"{file.name}, the clinic itself", _who())
         )
         for reason in left_out:
             typer.echo(f"left out: {reason}")

@@ -86,19 +86,19 @@ def change_fact(fact: str, text: str, today: date) -> tuple[str, list[Edit]]:
     return FACTS[fact], [Edit(CLINIC, "set", (fact,), _join(text))]
 
 
+def reopen(content: Content, number: str) -> tuple[str, list[Edit]]:
+    """The same for the closed time of that place in the list, which is taken out."""
+    closed = content.clinic.closed
+    if not number.isdigit() or int(number) >= len(closed):
+        raise NotPossible("That day is no longer in the list.")
+    return FACTS["closed"], [Edit(CLINIC, "remove", ("closed",), closed[int(number)])]
+
+
 def close_on(text: str, today: date) -> Edit:
     """A closed time; "today" and "tomorrow" become their date."""
     days = {"today": 0, "tomorrow": 1}.get(text.strip().lower())
     day = today + timedelta(days=days or 0)
     return Edit(CLINIC, "add", ("closed",), _join(text) if days is None else f"{day.day} {day:%b} {day.year}")
-
-
-def reopen(content: Content, number: str) -> list[Edit]:
-    """Takes the closed time of that place in the list out of it."""
-    closed = content.clinic.closed
-    if not number.isdigit() or int(number) >= len(closed):
-        raise NotPossible("That day is no longer in the list.")
-    return [Edit(CLINIC, "remove", ("closed",), closed[int(number)])]
 
 
 def make_entry(content: Content, text: str, utterances: Sequence[str]) -> tuple[str, list[Edit]]:

@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bot.conversation import Message
+from bot.conversation import Message, Reply
 from bot.errors import StoreError
 from bot.logs import log
 from bot.metrics import Metrics
 from bot.staff import wording
 from bot.staff.people import Person, Role
-from bot.store import Store
+from bot.staff.wording import said
+from bot.store import Outgoing, Store
 
 MOVED: Final = "staff chat moved"  # a note: the id in the settings, and the one that Telegram gave the group since
 LOOK_SECONDS: Final = 600.0
@@ -34,7 +35,6 @@ class Look:
 
 
 AskChannel = Callable[[str], Awaitable[Look | None]]  # None where it can't tell now
-Post = Callable[[str, str], Awaitable[None]]  # a text, and whose own chat it goes to; "" for the staff's
 Release = Callable[[tuple[str, str]], None]  # sends what was kept for a chat while it was shut
 
 
@@ -45,10 +45,17 @@ def moved_to(noted: str, configured: str) -> str:
 
 
 class StaffGroup:
-    """``id`` is where the staff's chat is now, "" where there is none; ``people`` may work there."""
+    """``id`` is where the staff's chat is now, "" where there is none; ``people`` may work there, ``put`` hands stored
+    posts to the outbox."""
 
     def __init__(
-        self, channel: str, configured: str, people: Mapping[str, Person], store: Store, metrics: Metrics
+        self,
+        channel: str,
+        configured: str,
+        people: Mapping[str, Person],
+        store: Store,
+        metrics: Metrics,
+        put: Callable[[list[Outgoing]], None],
     ) -> None:
         self.channel = channel
         self.id = configured
@@ -62,6 +69,7 @@ class StaffGroup:
         self._configured = configured
         self._store = store
         self._metrics = metrics
+        self._put = put
 
     def has(self, message: Message) -> bool:
         """Whether ``message`` was written there."""
@@ -72,6 +80,24 @@ class StaffGroup:
         moved = [wording.MOVED.format(id=self.id)] if self.id != self._configured else []
         hidden = [wording.ANONYMOUS_SEEN] if time.monotonic() - self._hidden_at < ANONYMOUS_STAYS else []
         return [*filter(None, [self.trouble]), *moved, *hidden, *self._remarks]
+
+    async def post(
+        self,
+        reply: Reply,
+        replaced: str = "",
+        answers: str = "",
+        origin: Mapping[str, str] | None = None,
+        chat: str = "",
+    ) -> None:
+        """Sends something to the group, or another chat; what can't be stored is logged as not sent.
+
+        ``replaced``: the message it replaces; ``answers``: the update id of what it answers.
+        """
+        where = {"message_id": replaced, "answers": answers}
+        try:
+            self._put([await self._store.staff.post(self.channel, chat or self.id, reply, origin=origin, **where)])
+        except StoreError as error:
+            log().error("staff could not be told", why=str(error))
 
     async def find(self) -> None:
         """Goes where an earlier run followed the group."""
@@ -100,7 +126,7 @@ class StaffGroup:
             log().warning("the staff chat needs the operator", why=wording.ANONYMOUS_SEEN)
         self._hidden_at = time.monotonic()
 
-    async def watch(self, ask_channel: AskChannel, post: Post, release: Release) -> None:
+    async def watch(self, ask_channel: AskChannel, release: Release) -> None:
         """Looks whether the bot can work in the group, and tells operator and staff when that changes."""
         told_of = self._configured
         while True:
@@ -111,10 +137,10 @@ class StaffGroup:
             if look and look.moved_to:
                 await self.follow(self.id, look.moved_to)
             elif look:
-                await self._take_over(look, post, release)
+                await self._take_over(look, release)
             if told_of != self.id:
                 told_of = self.id
-                await post(wording.MOVED.format(id=self.id), "")
+                await self.post(said(wording.MOVED.format(id=self.id)))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TROUBLE_LOOK_SECONDS if self.trouble else LOOK_SECONDS):
                     await self.changed.wait()
@@ -123,7 +149,7 @@ class StaffGroup:
     def _is_unexplained(self) -> bool:
         return self.trouble == wording.REFUSED.format(id=self.id)
 
-    async def _take_over(self, look: Look, post: Post, release: Release) -> None:
+    async def _take_over(self, look: Look, release: Release) -> None:
         """Makes what was seen what holds, and tells of what is new in it."""
         trouble = look.trouble
         if not trouble and self._was_refused:
@@ -136,7 +162,7 @@ class StaffGroup:
         if trouble:
             self._metrics.staff_chat_failures += 1
             if trouble != before:
-                await self._tell_of_trouble(post)
+                await self._tell_of_trouble()
             return
         if before:
             log().info("the staff chat works again")
@@ -145,11 +171,11 @@ class StaffGroup:
         self._remarks = look.remarks
         for remark in new:
             log().warning("the staff chat needs the operator", why=remark)
-            await post(remark, "")
+            await self.post(said(remark))
 
-    async def _tell_of_trouble(self, post: Post) -> None:
+    async def _tell_of_trouble(self) -> None:
         """To the operator, and to staff in their own chats: those who once wrote to the bot get it."""
         log().error("the staff chat can't be used", why=self.trouble)
         admins = [one for one in self.people.values() if one.role is Role.ADMIN]
         for person in admins or self.people.values():
-            await post(f"{wording.SHUT}\n\n{self.trouble}", person.id)
+            await self.post(said(f"{wording.SHUT}\n\n{self.trouble}"), chat=person.id)

@@ -5,6 +5,7 @@ them beside a running bot.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -92,7 +93,8 @@ class History:
 
     def newest_first(self) -> Iterator[Change]:
         for number in reversed(self._list_numbers()):
-            yield self.get(number)
+            with suppress(UndoError):  # damaged by hand or by a full disk: the others are still good
+                yield self.get(number)
 
     def get(self, number: int) -> Change:
         """Raises UndoError if there is no change of that number."""

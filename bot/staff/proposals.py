@@ -77,8 +77,8 @@ class Proposals:
         asked: int = 0,
         typed: Step | None = None,
         message_id: str = "",
-    ) -> None:
-        """Begins to check an edit or an undo; its preview is posted. Raises a BotError if it can't be made.
+    ) -> Reply:
+        """Begins to check an edit or an undo, and says so; its preview is posted. Raises a BotError if it can't be made.
 
         ``rows``: missed questions it deals with; ``asked``: the step that showed them; ``typed``: the step that waited
         for its text, and waits again if it is refused.
@@ -98,6 +98,7 @@ class Proposals:
         rework = self._make_rework(details)
         await asyncio.to_thread(lambda: rework(self._reloader.folder.read()))
         await self._start(await self._store.begin(KIND, details), OPEN)
+        return wording.said(wording.WAITING, replaces=bool(message_id))
 
     async def publish(self, step: Step, person: Person, message_id: str) -> bool:
         """Begins to put a checked edit live; False when somebody tapped before."""

@@ -59,8 +59,8 @@ class StaffServices:
         self._set_aside_told = metrics.set_aside
         self._counted: Counter[tuple[str, str]] = Counter()
         self.reloader = Reloader(faq_dir, state, cache_dir, holder, build, self._missed)
-        self.group = StaffGroup(channel, chat, people or {}, store, metrics)
-        self._chat = StaffChat(self.group, store, self.reloader, put, self._report)
+        self.group = StaffGroup(channel, chat, people or {}, store, metrics, put)
+        self._chat = StaffChat(self.group, store, self.reloader, self._report)
         if chat:
             self.reloader.tell = self._chat.tell
             if folder := unwritable_folder(faq_dir):
@@ -124,7 +124,7 @@ class StaffServices:
             chat = self._chat
             jobs |= {"learning": chat.show_missed, "weekly report": self.report_weekly, "staff": chat.start}
             if (look := self._look) and (release := self._release):
-                jobs["staff chat"] = lambda: self.group.watch(look, chat.post_text, release)
+                jobs["staff chat"] = lambda: self.group.watch(look, release)
         return jobs
 
     def switched_off(self) -> list[str]:
@@ -140,7 +140,7 @@ class StaffServices:
                 await self._write_tally()
                 if self.group.id and (count := self._metrics.set_aside - self._set_aside_told):
                     self._set_aside_told += count
-                    await self._chat.post(said(wording.SET_ASIDE.format(count=count)))
+                    await self.group.post(said(wording.SET_ASIDE.format(count=count)))
         finally:
             await self._write_tally()
 
@@ -160,7 +160,7 @@ class StaffServices:
             with contextlib.suppress(StoreError):
                 if await self._is_due():
                     text, origin = await self._report()
-                    await self._chat.post(said(text), origin=origin)
+                    await self.group.post(said(text), origin=origin)
             await asyncio.sleep(REPORT_LOOK_SECONDS)
 
     async def _is_due(self) -> bool:
