@@ -15,7 +15,7 @@ from bot.content import load
 from bot.errors import BotError
 from bot.staff.starting import start_content
 from bot.staff.tables import Row, Table
-from bot.staff.terminal import Terminal, told
+from bot.staff.terminal import Terminal, describe_verdict
 from bot.store import open_store
 from bot.store.tables import missed
 from tests.small_faq import SHIPPED, make_faq
@@ -58,7 +58,7 @@ def test_diff_says_what_a_commit_changes_for_patients(terminal):
         "must_raise:\n  - i cant pee\n",
         "must_raise:\n  - i cant pee\n  - wet myself now\n",
     )
-    lines = "\n".join(told(asyncio.run(terminal.compare("HEAD")), markdown=True))
+    lines = "\n".join(describe_verdict(asyncio.run(terminal.compare("HEAD")), markdown=True))
     assert "“Does ice help?” is the new name of `ice`" in lines
     assert "“Must I stay in bed?” is gone. Buttons sent earlier" in lines
     assert "Red flag bladder-bowel-control changed" in lines
@@ -76,7 +76,7 @@ def test_diff_says_what_becomes_of_missed_questions(terminal, tmp_path):
     before = tmp_path / "before"
     shutil.copytree(terminal.folder.path, before)
     rewrite(terminal, ICE, "  - ice?\n", f"  - ice?\n  - {said}\n")
-    lines = "\n".join(told(asyncio.run(terminal.compare(str(before)))))
+    lines = "\n".join(describe_verdict(asyncio.run(terminal.compare(str(before)))))
     assert f"missed: «{said}»" in lines
     assert "“Does ice help?”" in lines
 
@@ -88,7 +88,7 @@ def test_a_new_entry_is_written_shown_and_undone(terminal):
     assert published.change
     entry = load(terminal.folder.path).entries["kimono-belt"]
     assert (entry.group, entry.sources[0].publisher) == ("relief", "A clinic")
-    assert "+id: kimono-belt" in list(terminal.shown(1))
+    assert "+id: kimono-belt" in list(terminal.describe_change(1))
     assert asyncio.run(terminal.undo(1, "anna")).change.number == 2
     assert terminal.folder.read() == before
     with pytest.raises(BotError, match="already undone"):

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import insert
 
 from bot.content import load
-from bot.staff.report import draw, lines, week_of, write_csv
+from bot.staff.report import count_week, describe_week, draw, write_csv
 from bot.store import counted, open_store
 from bot.store.staff import Counts
 from bot.store.tables import missed
@@ -26,7 +26,7 @@ def content(tmp_path_factory):
 
 
 def test_five_lines_say_what_happened_and_what_to_write_next(content):
-    first, asked, votes, write, reviews = lines(week_of(content, COUNTS, NOW))
+    first, asked, votes, write, reviews = describe_week(count_week(content, COUNTS, NOW))
     assert first == "13 Dec – 20 Dec: 15 messages, 7 answered, 3 unsure, 4 missed, 1 warned."
     assert asked == "Asked most: Does ice help? (5), Does heat help? (2)."
     assert votes == "👍 2, 👎 1; most 👎: Does ice help?."
@@ -39,7 +39,7 @@ def test_five_lines_say_what_happened_and_what_to_write_next(content):
 
 @pytest.mark.parametrize("counts", [COUNTS, Counts({}, {}, {}, 0)], ids=["a week", "nothing"])
 def test_a_picture_and_a_table_are_written(content, tmp_path, counts):
-    week = week_of(content, counts, NOW)
+    week = count_week(content, counts, NOW)
     write_csv(week, tmp_path / "report.csv")
     assert "what,which,times" in (tmp_path / "report.csv").read_text()
     pytest.importorskip("matplotlib")

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from bot.staff import proposals
-from bot.staff.sentences import changed_sentences
+from bot.staff.sentences import compare_sentences
 from tests.test_reload import ICE, rewrite
 from tests.test_staff_chat import ANNA, BEN, chat, labels, seed  # noqa: F401
 
@@ -30,7 +30,7 @@ async def test_a_preview_shows_what_is_taken_out_and_the_reviewer_signs_what_she
 
 def test_a_warning_is_named_by_what_it_says():
     old = "Yes. Keep it on for two to three hours.\n\n- Take it off if the skin turns white.\n- Ask a doctor first."
-    assert list(changed_sentences(old, "Yes. Keep it on for two hours.")) == [
+    assert list(compare_sentences(old, "Yes. Keep it on for two hours.")) == [
         "Taken out: «Keep it on for two to three hours.»",
         "⚠️ A warning is taken out: «Take it off if the skin turns white.»",
         "⚠️ A warning is taken out: «Ask a doctor first.»",

@@ -20,7 +20,7 @@ from bot.errors import ContentError, Problem, Severity
 from bot.staff.comparing import Difference, differences, leads_alike
 from bot.staff.line_vectors import LineEncoder
 from bot.staff.snapshots import SnapshotError, Snapshots, Verdict
-from bot.staff.summary import is_medical, summary, unsigned
+from bot.staff.summary import find_unsigned, is_medical, summarise
 from bot.startup import end_with_parent
 from bot.understanding import ModelError, Understanding, known_words, load_understanding
 
@@ -100,8 +100,8 @@ def _check_loaded(content: Content, request: Request, snapshots: Snapshots) -> V
         return replace(verdict, is_medical=True)  # nobody can say that it is not
     return replace(
         verdict,
-        remarks=(*unsigned(old, content), *_new_ones(found, use.known, Severity.WARNING)),
-        summary=summary(old, content),
+        remarks=(*find_unsigned(old, content), *_new_ones(found, use.known, Severity.WARNING)),
+        summary=summarise(old, content),
         differences=use.differences,
         is_medical=is_medical(old, content),
     )

@@ -42,9 +42,9 @@ def add_commands(app: typer.Typer, place: Callable[[], Place]) -> None:
     ) -> None:
         """Say what the content's edits change for patients; exit code 1 if they would be refused."""
         verdict = asyncio.run(terminal().compare(against))
-        from bot.staff.terminal import told
+        from bot.staff.terminal import describe_verdict
 
-        for line in told(verdict, markdown=markdown):
+        for line in describe_verdict(verdict, markdown=markdown):
             typer.echo(line)
         raise typer.Exit(0 if verdict.is_good else 1)
 
@@ -61,14 +61,14 @@ def add_commands(app: typer.Typer, place: Callable[[], Place]) -> None:
     @app.command()
     def show(number: Annotated[int, typer.Argument(help="A number of `history`.")]) -> None:
         """Show one change: what it means for patients, and its lines."""
-        for line in terminal().shown(number):
+        for line in terminal().describe_change(number):
             typer.echo(line)
 
     @app.command()
     def undo(number: Annotated[int, typer.Argument(help="A number of `history`.")]) -> None:
         """Take one change back; later ones stay. A running bot takes it over by itself."""
         content = terminal()
-        _tell(asyncio.run(content.undo(number, _who())))
+        _tell(asyncio.run(content.undo(number, _find_user())))
 
     @app.command()
     def new() -> None:
@@ -76,12 +76,12 @@ def add_commands(app: typer.Typer, place: Callable[[], Place]) -> None:
         content = terminal()
         typer.echo("A new answer. Leave a line empty to go on.")
         question = typer.prompt("Question as on a button (at most 60 characters)")
-        group = typer.prompt(f"Group ({', '.join(content.groups())})", default="other")
-        phrasings = _lines("How do patients ask? Many short lines, each as another person would say it")
-        answer = "\n".join(_lines("The answer (lines that begin with - are bullets; write . for an empty line)"))
+        group = typer.prompt(f"Group ({', '.join(content.list_groups())})", default="other")
+        phrasings = _ask_lines("How do patients ask? Many short lines, each as another person would say it")
+        answer = "\n".join(_ask_lines("The answer (lines that begin with - are bullets; write . for an empty line)"))
         source = typer.prompt("Source (title, publisher)")
         text = f"{question}\n{answer}\nSource: {source}".replace("\n.\n", "\n\n")
-        _tell(asyncio.run(content.add_entry(text, phrasings, group, _who())))
+        _tell(asyncio.run(content.add_entry(text, phrasings, group, _find_user())))
 
     @app.command()
     def init(
@@ -116,7 +116,7 @@ def add_commands(app: typer.Typer, place: Callable[[], Place]) -> None:
 
         content = terminal()
         published, left_out = asyncio.run(
-            content.add_table(read_table(file), source or f"{file.name}, the clinic itself", _who())
+            content.add_table(read_table(file), source or f"{file.name}, the clinic itself", _find_user())
         )
         for reason in left_out:
             typer.echo(f"left out: {reason}")
@@ -129,20 +129,20 @@ def add_commands(app: typer.Typer, place: Callable[[], Place]) -> None:
     ) -> None:
         """Write the weekly report as text, PNG and CSV; no personal data is in it."""
         from bot.content import load
-        from bot.staff.report import draw, lines, week_of, write_csv
+        from bot.staff.report import count_week, describe_week, draw, write_csv
         from bot.store import counted
 
         where, now = place(), datetime.now(UTC)
         since = now - timedelta(days=days)
-        week = week_of(load(where.faq_dir), counted(where.database, since, now), now, days)
-        for line in lines(week):
+        week = count_week(load(where.faq_dir), counted(where.database, since, now), now, days)
+        for line in describe_week(week):
             typer.echo(line)
         write_csv(week, folder / "report.csv")
         if draw(week, folder / "report.png") is None:
             typer.echo("No picture: matplotlib is not installed (pip install matplotlib).")
 
 
-def _lines(asked: str) -> list[str]:
+def _ask_lines(asked: str) -> list[str]:
     typer.echo(asked + ":")
     found = []
     while line := typer.prompt("", default="", show_default=False, prompt_suffix="> "):
@@ -150,7 +150,7 @@ def _lines(asked: str) -> list[str]:
     return found
 
 
-def _who() -> str:
+def _find_user() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -158,9 +158,9 @@ def _who() -> str:
 
 
 def _tell(published: "Published") -> None:
-    from bot.staff.terminal import told
+    from bot.staff.terminal import describe_verdict
 
-    for line in told(published.verdict):
+    for line in describe_verdict(published.verdict):
         typer.echo(line)
     if published.change:
         typer.echo(f"Change {published.change.number}. Take it back with: python -m bot undo {published.change.number}")

@@ -172,7 +172,7 @@ class Proposals:
         notes += await self._close_competing(details) if verdict.is_good else []
         await self._store.save(step.id, checked, OPEN)
         shown = await asyncio.to_thread(self._preview_entry, verdict, str(details["entry"]))
-        preview = wording.proposal(verdict, step.id, shown, notes, replaces=bool(message))
+        preview = wording.show_proposal(verdict, step.id, shown, notes, replaces=bool(message))
         await self._post(preview, message, details["prompt"] if waits_again else "")
 
     async def _close_competing(self, details: Details) -> list[str]:
@@ -191,7 +191,7 @@ class Proposals:
             content = self._reloader.snapshots.content(verdict.version)
         except (SnapshotError, ContentError):
             return ()
-        return wording.preview(content, entry, datetime.now(UTC))
+        return wording.preview_entry(content, entry, datetime.now(UTC))
 
     async def _put_live(self, step: Step) -> None:
         details, message = step.details, str(step.details["message"])
@@ -209,7 +209,7 @@ class Proposals:
         change = published.change
         if change is None and not published.verdict.is_good:
             await self._store.save(step.id, _without_tap(details), OPEN)
-            reply = wording.proposal(published.verdict, step.id, replaces=bool(message))
+            reply = wording.show_proposal(published.verdict, step.id, replaces=bool(message))
         else:
             await self._store.deal_with([int(row) for row in details["rows"]])
             # The edits hold a patient's words, which now stand in the content, or don't where staff took them back.

@@ -39,7 +39,7 @@ class Week:
         return ", ".join(f"{self.names.get(name, name)} ({n})" for name, n in first)
 
 
-def week_of(content: Content, counts: Counts, now: datetime, days: int = 7) -> Week:
+def count_week(content: Content, counts: Counts, now: datetime, days: int = 7) -> Week:
     """The last ``days`` days."""
     parts = {name: sum(n for (one, _), n in counts.outcomes.items() if one in these) for name, these, _ in _PARTS}
     entries: Counter[str] = Counter()
@@ -58,7 +58,7 @@ def week_of(content: Content, counts: Counts, now: datetime, days: int = 7) -> W
     )
 
 
-def lines(week: Week) -> list[str]:
+def describe_week(week: Week) -> list[str]:
     """Five lines."""
     parts = ", ".join(f"{n} {name}" for name, n in week.parts.items())
     votes = week.counts.feedback

@@ -15,7 +15,7 @@ _WARNS = re.compile(
 )
 
 
-def changed_sentences(old: str, new: str) -> Iterator[str]:
+def compare_sentences(old: str, new: str) -> Iterator[str]:
     """Lines that say what is no longer said, warnings by name, and what is said now."""
     before, after = _sentences(old), _sentences(new)
     lines = [
@@ -31,12 +31,12 @@ def changed_sentences(old: str, new: str) -> Iterator[str]:
         yield f"… and {len(lines) - MOST_LINES} more sentences."
 
 
-def changed_texts(old: BaseModel, new: BaseModel) -> Iterator[str]:
+def compare_texts(old: BaseModel, new: BaseModel) -> Iterator[str]:
     """The same for all texts of two models, each with its name."""
     before, after = dict(_texts(old.model_dump(mode="json"))), dict(_texts(new.model_dump(mode="json")))
     for name in dict.fromkeys((*before, *after)):
         if before.get(name) != after.get(name):
-            yield from (f"{name} – {line}" for line in changed_sentences(before.get(name, ""), after.get(name, "")))
+            yield from (f"{name} – {line}" for line in compare_sentences(before.get(name, ""), after.get(name, "")))
 
 
 def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -175,11 +175,11 @@ class StaffServices:
         return True
 
     async def _report(self) -> tuple[str, Mapping[str, str]]:
-        from bot.staff.report import draw, lines, week_of
+        from bot.staff.report import count_week, describe_week, draw
 
         await self._write_tally()
         now = datetime.now(UTC)
         counts = await self._store.staff.counts((now - timedelta(days=7)).timestamp(), now.timestamp())
-        week = week_of(self.reloader.current().content, counts, now)
+        week = count_week(self.reloader.current().content, counts, now)
         picture = await asyncio.to_thread(draw, week, self._state / "report.png")
-        return "\n".join(lines(week)), {"picture": str(picture)} if picture else {}
+        return "\n".join(describe_week(week)), {"picture": str(picture)} if picture else {}

@@ -6,7 +6,7 @@ from bot.content import Clinic, Content, Entry, entry_file
 from bot.content.red_flags import RedFlags
 from bot.errors import Problem, Severity
 from bot.replies import CLINIC_GROUP
-from bot.staff.sentences import changed_sentences, changed_texts
+from bot.staff.sentences import compare_sentences, compare_texts
 
 _CLINIC_WORDS = {
     "hours": "Opening hours",
@@ -22,7 +22,7 @@ _CLINIC_WORDS = {
 CLINIC_FACTS = frozenset(Clinic.model_fields) - {"emergency", "country"}
 
 
-def summary(old: Content, new: Content) -> tuple[str, ...]:
+def summarise(old: Content, new: Content) -> tuple[str, ...]:
     """Lines that say what is different; none when patients see no difference."""
     return tuple(_lines(old, new))
 
@@ -39,7 +39,7 @@ def is_medical(old: Content, new: Content) -> bool:
     return any(entry.group != CLINIC_GROUP for entry in sides if entry)
 
 
-def unsigned(old: Content, new: Content) -> Iterator[Problem]:
+def find_unsigned(old: Content, new: Content) -> Iterator[Problem]:
     """Answers that are new while the signature under them is that of the old text."""
     for name, entry in new.entries.items():
         before = old.entries.get(name)
@@ -74,7 +74,7 @@ def _entry(old: Entry, new: Entry) -> Iterator[str]:
         yield f"“{old.question}” now reads “{new.question}”."
     if old.answer != new.answer:
         yield f"“{new.question}” has a new answer."
-        yield from changed_sentences(old.answer, new.answer)
+        yield from compare_sentences(old.answer, new.answer)
     yield from _messages(
         old.phrasings, new.phrasings, f"leads to “{new.question}”", f"no longer leads to “{new.question}”"
     )
@@ -111,7 +111,7 @@ def _clinic(old: Clinic, new: Clinic) -> Iterator[str]:
             yield f"{word}: {_short(after) or 'none'} (before: {_short(before) or 'none'})."
         else:
             yield f"{word} changed."
-            yield from changed_texts(before, after)
+            yield from compare_texts(before, after)
 
 
 def _red_flags(old: RedFlags, new: RedFlags) -> Iterator[str]:
@@ -123,7 +123,7 @@ def _red_flags(old: RedFlags, new: RedFlags) -> Iterator[str]:
             yield f"Red flag {page_id} is new."
         elif pages[page_id] != before[page_id]:
             yield f"Red flag {page_id} changed."
-            yield from changed_texts(before[page_id], pages[page_id])
+            yield from compare_texts(before[page_id], pages[page_id])
     if old.languages != new.languages:
         yield "Words of other languages changed."
 
@@ -134,12 +134,12 @@ def _rest(old: Content, new: Content) -> Iterator[str]:
             name for name in type(new.phrases).model_fields if getattr(old.phrases, name) != getattr(new.phrases, name)
         ]
         yield f"What the bot says besides answers changed: {', '.join(changed).replace('_', ' ')}."
-        yield from changed_texts(old.phrases, new.phrases)
+        yield from compare_texts(old.phrases, new.phrases)
     yield from _messages(old.out_of_scope, new.out_of_scope, "is not for us", "may be answered again")
     if old.small_talk != new.small_talk:
         yield "Small talk changed."
         for kind in sorted(old.small_talk.keys() & new.small_talk.keys()):
-            yield from changed_texts(old.small_talk[kind], new.small_talk[kind])
+            yield from compare_texts(old.small_talk[kind], new.small_talk[kind])
     tests = dict.fromkeys(_tests(old), "old")
     if added := _tests(new) - tests.keys():
         yield f"{len(added)} new test message{'s' * (len(added) > 1)}."

@@ -47,7 +47,7 @@ class Terminal(Publisher):
             self._base = self.snapshots.current()[0]
         return None
 
-    def groups(self) -> list[str]:
+    def list_groups(self) -> list[str]:
         return list(load(self.folder.path).phrases.groups)
 
     async def compare(self, against: str) -> Verdict:
@@ -70,7 +70,7 @@ class Terminal(Publisher):
             subprocess.run(["tar", "-x", "-C", place], input=done.stdout, check=True)
             return Folder(Path(place)).read()
 
-    def shown(self, number: int) -> Iterator[str]:
+    def describe_change(self, number: int) -> Iterator[str]:
         """A change in words, then its lines."""
         change = self.history.get(number)
         yield f"Change {change.number}, {change.at:%Y-%m-%d %H:%M} UTC, by {change.who} ({change.how})"
@@ -84,13 +84,13 @@ class Terminal(Publisher):
 
     async def add_entry(self, text: str, phrasings: Sequence[str], group: str, who: str) -> Published:
         """A new entry: ``text`` is question, answer and source as the staff chat takes them."""
-        entry, made = edits.make_entry(self._content(), text, phrasings)
+        entry, made = edits.make_entry(self._load_content(), text, phrasings)
         made.append(Edit(entry_file(entry), "set", ("group",), group))
         return await self.publish(make_rework(made), who=who, how="command")
 
     async def add_table(self, table: Table, source: str, who: str) -> tuple[Published, list[str]]:
-        """Entries of a table's rows; what can't be read or is refused is left out and told."""
-        left_out, content = list(table.left_out), self._content()
+        """Entries of a table's rows; what can't be read or is refused is left out and describe_verdict."""
+        left_out, content = list(table.left_out), self._load_content()
         wanted: dict[str, list[Edit]] = {}  # by file
         for row in table.rows:
             try:
@@ -110,14 +110,14 @@ class Terminal(Publisher):
                 break
         return published, left_out
 
-    def _content(self) -> Content:
+    def _load_content(self) -> Content:
         try:
             return load(self.folder.path)
         except ContentError as error:
             raise BotError(f"Mend the content first:\n{error}") from error
 
 
-def told(verdict: Verdict, *, markdown: bool = False) -> Iterator[str]:
+def describe_verdict(verdict: Verdict, *, markdown: bool = False) -> Iterator[str]:
     """A verdict in lines; as Markdown for a pull request."""
     head = "### " if markdown else ""
     if verdict.refused:

@@ -85,52 +85,52 @@ def column(buttons: Iterable[Button]) -> Rows:
     return tuple((one,) for one in buttons)
 
 
-def cut(lines: Sequence[object], most: int) -> str:
+def list_first(lines: Sequence[object], most: int) -> str:
     """The first lines of a list, and how many more there are."""
     more = [f"- and {len(lines) - most} more"] if len(lines) > most else []
     return "\n".join([*(f"- {line}" for line in lines[:most]), *more])
 
 
-def reasons(problems: Sequence[Problem]) -> str:
+def list_reasons(problems: Sequence[Problem]) -> str:
     """Why something is refused, with file and line."""
-    return cut(problems, MOST_PROBLEMS)
+    return list_first(problems, MOST_PROBLEMS)
 
 
-def effects(verdict: Verdict) -> str:
+def describe_effects(verdict: Verdict) -> str:
     """What an edit means for patients."""
-    parts = [cut(verdict.summary, MOST_LINES) or "Patients see no difference."]
+    parts = [list_first(verdict.summary, MOST_LINES) or "Patients see no difference."]
     if verdict.differences:
-        parts.append("These messages get another reply:\n" + cut(verdict.differences, MOST_DIFFERENCES))
+        parts.append("These messages get another reply:\n" + list_first(verdict.differences, MOST_DIFFERENCES))
     else:
         parts.append("No known message gets another reply.")
     if verdict.remarks:
-        parts.append(editor(verdict.remarks))
+        parts.append(describe_remarks(verdict.remarks))
     return "\n\n".join(parts)
 
 
-def editor(remarks: Sequence[Problem]) -> str:
-    return f"An editor would say:\n{reasons(remarks)}" if remarks else ""
+def describe_remarks(remarks: Sequence[Problem]) -> str:
+    return f"An editor would say:\n{list_reasons(remarks)}" if remarks else ""
 
 
-def refusal(verdict: Verdict) -> str:
-    return f"Not live; patients get the answers from before. Mend this first:\n{reasons(verdict.refused)}"
+def describe_refusal(verdict: Verdict) -> str:
+    return f"Not live; patients get the answers from before. Mend this first:\n{list_reasons(verdict.refused)}"
 
 
-def proposal(
+def show_proposal(
     verdict: Verdict, step: int, shown: tuple[Block, ...] = (), notes: Sequence[str] = (), *, replaces: bool
 ) -> Reply:
     """The preview of an edit with its two buttons; ``shown`` is what patients will see, ``notes`` stand on top."""
     shown = (*(Block(BlockKind.PARAGRAPH, note) for note in notes), *shown)
     last = Button("Throw away", f"s:{step}:x")
     if not verdict.is_good:
-        return Reply((*blocks(refusal(verdict)), *shown), ((last,),), replaces=replaces)
-    note = f"Not live yet. This would change:\n{effects(verdict)}"
+        return Reply((*blocks(describe_refusal(verdict)), *shown), ((last,),), replaces=replaces)
+    note = f"Not live yet. This would change:\n{describe_effects(verdict)}"
     note += f"\n\n{NEEDS_REVIEWER}" if verdict.is_medical else ""
     go = Button("Put live", f"s:{step}:a")
     return Reply((*shown, *blocks(note)), ((go, last),), replaces=replaces)
 
 
-def preview(content: Content, entry_id: str, now: datetime) -> tuple[Block, ...]:
+def preview_entry(content: Content, entry_id: str, now: datetime) -> tuple[Block, ...]:
     """An entry as patients see it, made by their own renderer, then its reading grade and length."""
     entry = content.entry(entry_id)
     if entry is None:
@@ -156,10 +156,10 @@ def describe_news(verdict: Verdict, change: Change | None) -> Reply:
     """What became of files that somebody saved."""
     if change:
         live = describe_live(change, replaces=False)
-        return Reply(live.blocks + said(editor(verdict.remarks)).blocks, live.buttons)
+        return Reply(live.blocks + said(describe_remarks(verdict.remarks)).blocks, live.buttons)
     if verdict.is_good:
-        return said(editor(verdict.remarks) or FINE_AGAIN)
-    return said(f"A file was saved. {refusal(verdict)}", column((button(0, "reload", "Look again"),)))
+        return said(describe_remarks(verdict.remarks) or FINE_AGAIN)
+    return said(f"A file was saved. {describe_refusal(verdict)}", column((button(0, "reload", "Look again"),)))
 
 
 def describe_live(change: Change, *, replaces: bool) -> Reply:
@@ -195,7 +195,7 @@ def show_entry(assistant: Assistant, text: str) -> Reply:
         change = button(0, f"c:{entry.id}", "Change the answer")
         add = button(0, f"p:{entry.id}", "Add a way to ask")
         silence = button(0, f"off:{entry.id}", "Silence it")
-        return Reply(preview(content, entry.id, datetime.now(UTC)), ((change, add), (silence,)))
+        return Reply(preview_entry(content, entry.id, datetime.now(UTC)), ((change, add), (silence,)))
     likely = assistant.rank(text).candidates[:5] if text else ()
     found = [content.entries[one.entry] for one in likely if one.entry in content.entries]
     rows = column(button(0, f"e:{one.id}", one.question) for one in found)
