@@ -283,8 +283,7 @@ def _webhook(info: Any, settings: Settings) -> Finding:
 
 async def _staff_chat(telegram: "Telegram", settings: Settings, me: Any) -> Any:
     from bot.channels.telegram_staff import look_at_chat, reads_only_commands
-    from bot.staff.group import MOVED, moved_to
-    from bot.staff.people import staff_of
+    from bot.staff.group import MOVED, moved_to, staff_of
     from bot.store import noted
 
     configured, people = str(settings.staff_chat_id or ""), staff_of(settings.staff_user_ids)

@@ -21,8 +21,7 @@ from bot.outbox import Outbox
 from bot.pace import Pace
 from bot.readiness import Readiness
 from bot.settings import Settings
-from bot.staff.group import Look
-from bot.staff.people import staff_of
+from bot.staff.group import Look, staff_of
 from bot.staff.reload import starting_content
 from bot.staff.services import StaffServices
 from bot.staff.snapshots import Snapshots, state_folder

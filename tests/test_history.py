@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from bot.staff.folder import ChangedMeanwhile, Folder, FolderError, version_of
 from bot.staff.git import allows_commits, commit
-from bot.staff.history import History, UndoError
-from bot.staff.merging import Conflict, merge
+from bot.staff.history import Conflict, History, UndoError, merge
 from bot.staff.yaml_edit import Edit
 
 SHIPPED = Path("faq")

@@ -12,8 +12,7 @@ from sqlalchemy import insert
 from bot.conversation import Kind, Message
 from bot.metrics import Metrics
 from bot.staff.chat import StaffChat
-from bot.staff.group import StaffGroup
-from bot.staff.people import staff_of
+from bot.staff.group import StaffGroup, staff_of
 from bot.store import open_store
 from bot.store.tables import missed, outbox
 from tests.small_faq import make_faq

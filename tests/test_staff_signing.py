@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from bot.staff import proposals
-from bot.staff.sentences import compare_sentences
+from bot.staff.summary import compare_sentences
 from tests.test_reload import ICE, rewrite
 from tests.test_staff_chat import ANNA, BEN, chat, labels, seed  # noqa: F401
 

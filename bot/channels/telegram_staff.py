@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from bot.channels.telegram import Telegram, TelegramTrouble
-from bot.staff.group import Look
-from bot.staff.people import Person
+from bot.staff.group import Look, Person
 
 HOW: Final = "Add the bot to the staff's group. There, a command of somebody in STAFF_USER_IDS shows the group's id."
 

@@ -19,11 +19,11 @@ from bot.conversation import Kind, Message, Reply
 from bot.errors import BotError, StoreError
 from bot.staff import edits, wording
 from bot.staff import missed_questions as missed
-from bot.staff.group import StaffGroup
-from bot.staff.people import Person
+from bot.staff.group import Person, StaffGroup
 from bot.staff.proposals import KIND as CHANGE
 from bot.staff.proposals import Proposals
-from bot.staff.reload import News, Reloader
+from bot.staff.publishing import Published
+from bot.staff.reload import Reloader
 from bot.staff.switches import Switches
 from bot.staff.wording import button, column, said
 from bot.store import Store
@@ -86,7 +86,7 @@ class StaffChat:
         for reply in await self.missed.begin_new():
             await self._group.post(reply)
 
-    async def tell(self, news: News) -> None:
+    async def tell(self, news: Published) -> None:
         """An edit of a file went live, was refused, is mended, or changed a file that is not read."""
         await self._group.post(wording.describe_news(news.verdict, news.change))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -167,8 +167,4 @@ def _tell(published: "Published") -> None:
     elif published.verdict.is_good:
         typer.echo("Nothing to change.")
     else:
-        _fail("Nothing was written.")
-
-
-def _fail(message: str) -> NoReturn:
-    raise BotError(message)
+        raise BotError("Nothing was written.")

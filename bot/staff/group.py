@@ -1,10 +1,11 @@
-"""The staff's group: where it is and whether the bot can work there. Telegram may move it, and people may lock the bot out."""
+"""The staff's group: who may do what there, where it is and whether the bot can work there. Telegram may move it, people lock it."""
 
 import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final
 
 from bot.conversation import Message, Reply
@@ -12,7 +13,6 @@ from bot.errors import StoreError
 from bot.logs import log
 from bot.metrics import Metrics
 from bot.staff import wording
-from bot.staff.people import Person, Role
 from bot.staff.wording import said
 from bot.store import Outgoing, Store
 
@@ -20,6 +20,35 @@ MOVED: Final = "staff chat moved"  # a note: the id in the settings, and the one
 LOOK_SECONDS: Final = 600.0
 TROUBLE_LOOK_SECONDS: Final = 60.0
 ANONYMOUS_STAYS: Final = 86_400.0  # a look can't tell when it is over: not all who write are listed
+
+
+class Role(IntEnum):
+    """Each may do what those below may. An editor proposes medical changes, a reviewer puts them live."""
+
+    EDITOR = 1
+    REVIEWER = 2
+    ADMIN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """``id`` is the user's id in the channel, ``name`` what stands in the history."""
+
+    id: str
+    role: Role
+    name: str
+
+    def may_publish(self, *, is_medical: bool) -> bool:
+        return self.role >= Role.REVIEWER or not is_medical
+
+
+def staff_of(listed: Mapping[int, str]) -> dict[str, Person]:
+    """By user id, from STAFF_USER_IDS as the settings read it: ``111`` → ``reviewer:Ben``."""
+    people = {}
+    for user_id, described in listed.items():
+        role, _, name = described.partition(":")
+        people[str(user_id)] = Person(str(user_id), Role[role.upper()], name or f"{role} {user_id}")
+    return people
 
 
 @dataclass(frozen=True, slots=True)

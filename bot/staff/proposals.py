@@ -17,7 +17,7 @@ from bot.logs import describe, log
 from bot.staff import wording
 from bot.staff.edits import sign
 from bot.staff.folder import Changed, Files
-from bot.staff.people import Person
+from bot.staff.group import Person
 from bot.staff.publishing import Rework, describe_undo, make_rework
 from bot.staff.reload import Reloader
 from bot.staff.snapshots import SnapshotError, Verdict

@@ -4,26 +4,27 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
 
 from bot.assistant import Assistant, Overrides
 from bot.content import Content, load, unread
 from bot.errors import BotError, ContentError, Problem
-from bot.logs import log
+from bot.logs import describe, log
 from bot.staff.comparing import leads_alike
 from bot.staff.folder import Files, Folder, version_of
 from bot.staff.history import Change
-from bot.staff.publishing import Publisher
+from bot.staff.publishing import Published, Publisher
 from bot.staff.snapshots import SnapshotError, Snapshots, Verdict
-from bot.staff.watching import LOOK_SECONDS, watch
 
 SETTLE_SECONDS: Final = 0.2  # editors save in several steps
+LOOK_SECONDS: Final = 10.0  # some disks send no events, and none come from behind a link
 # After a start, patients whose messages have waited come first: what answers is checked when they have been served.
 CALM_SECONDS: Final = 60.0
 # While content is loaded beside answering, threads take turns this often: an answer waits for less than 20 ms.
 TURN_SECONDS: Final = 0.0005
+_SWAPPED: Final = "..data"  # the link by which Kubernetes puts all files of a ConfigMap in place at once
 
 
 class Holder(Protocol):
@@ -35,18 +36,7 @@ class Holder(Protocol):
     def swap(self, assistant: Assistant) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class News:
-    """Something staff want to know: a file edit went live as ``change``, or was refused.
-
-    A good verdict without a change: files are not read, which its remarks name, or what was refused is mended.
-    """
-
-    verdict: Verdict
-    change: Change | None = None
-
-
-async def _tell_nobody(_news: News) -> None:
+async def _tell_nobody(_news: Published) -> None:
     return
 
 
@@ -73,7 +63,8 @@ class Reloader(Publisher):
     """Watches the FAQ folder.
 
     ``build`` makes the assistant of a checked content, ``missed`` lists recent questions that nobody could answer,
-    ``tell`` hears what became of file edits.
+    ``tell`` hears what became of file edits: live as a change, refused, or good without a change where what was refused is
+    mended, or where its remarks name files that are not read.
     """
 
     def __init__(
@@ -86,7 +77,7 @@ class Reloader(Publisher):
         missed: Callable[[], Awaitable[Sequence[str]]],
     ) -> None:
         super().__init__(faq_dir, state, cache_dir)
-        self.tell: Callable[[News], Awaitable[None]] = _tell_nobody
+        self.tell: Callable[[Published], Awaitable[None]] = _tell_nobody
         self.refused: Verdict | None = None
         self.overrides = Overrides()
         self._holder = holder
@@ -166,7 +157,7 @@ class Reloader(Publisher):
                 is_mended = self.refused is not None
                 self._note_all_is_well(version)
                 if is_mended:
-                    await self.tell(News(Verdict(version)))
+                    await self.tell(Published(Verdict(version)))
             elif version != self._seen:
                 await self._take_over(files, version)
             await self._name_unread(version)
@@ -181,7 +172,7 @@ class Reloader(Publisher):
         self._unread = found
         if new:
             log().warning("files in the FAQ folder are not read", count=len(new), first=str(new[0]))
-            await self.tell(News(Verdict(version, remarks=new)))
+            await self.tell(Published(Verdict(version, remarks=new)))
 
     def _note_all_is_well(self, version: str) -> None:
         self._seen, self._holder.trouble, self.refused = version, "", None
@@ -206,7 +197,7 @@ class Reloader(Publisher):
         log().error(
             "edited content is refused; the last good one answers", problems=len(verdict.refused), first=str(first)
         )
-        await self.tell(News(verdict))
+        await self.tell(Published(verdict))
 
     async def _is_saved_again(self, version: str) -> bool:
         is_so = version_of(await asyncio.to_thread(self.folder.read)) != version
@@ -225,7 +216,7 @@ class Reloader(Publisher):
             change = await asyncio.to_thread(self._record, files, verdict)
             await self._go_live(verdict, self.history.last_number())
             if change:
-                await self.tell(News(verdict, change))
+                await self.tell(Published(verdict, change))
         return None
 
     def _record(self, files: Files, verdict: Verdict) -> Change | None:
@@ -260,3 +251,22 @@ class Reloader(Publisher):
     def _load(self, version: str) -> Assistant:
         content = _without_lines(self.snapshots.content(version))
         return self._holder().renewed(content) if leads_alike(self.whole(), content) else self._build(content)
+
+
+async def watch(folder: Path, noticed: Callable[[], None]) -> None:
+    """Calls ``noticed`` after each change of a file of ``folder``, until cancelled."""
+    from watchfiles import awatch
+
+    while True:
+        try:
+            async for _ in awatch(folder, debounce=200, step=50, recursive=True, watch_filter=_is_content):
+                noticed()
+        except Exception as error:  # the folder was replaced; until it can be watched again others look by themselves
+            log().warning("the FAQ folder can't be watched; looking every few seconds", error=describe(error))
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _is_content(_change: object, path: str) -> bool:
+    name = Path(path).name
+    is_passing = name.startswith((".", "#", "~")) or name.endswith(("~", ".swp", ".tmp"))
+    return name == _SWAPPED or not is_passing

@@ -19,8 +19,7 @@ from bot.staff import wording
 from bot.staff.chat import COMMANDS as STAFF_COMMANDS
 from bot.staff.chat import Said, StaffChat
 from bot.staff.folder import unwritable_folder
-from bot.staff.group import AskChannel, Release, StaffGroup
-from bot.staff.people import Person
+from bot.staff.group import AskChannel, Person, Release, StaffGroup
 from bot.staff.reload import Holder, Reloader
 from bot.staff.wording import said
 from bot.store import Outgoing, Store

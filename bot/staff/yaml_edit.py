@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
+from pydantic import TypeAdapter
+
 from bot.errors import BotError
 
 Path = tuple[str | int, ...]
@@ -38,9 +40,8 @@ class Edit:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        path, value = tuple(stored["path"]), stored["value"]
-        return cls(stored["file"], stored["action"], path, value if isinstance(value, str) else tuple(value))
+    def from_json(cls, stored: Mapping[str, Any]) -> "Edit":
+        return TypeAdapter(Edit).validate_python(stored)
 
     def find_replaced(self, raw: bytes | None) -> Any:
         """What the edit writes over in a file's bytes; None if it leaves what is there."""
