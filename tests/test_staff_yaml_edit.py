@@ -1,6 +1,7 @@
 """An edit changes the lines meant and no other; the file stays what it was to its readers."""
 
 import difflib
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.content.reading import read
-from bot.staff import yaml_edit
+from bot.staff import edits, yaml_edit
 from bot.staff.yaml_edit import Edit, EditError
 
 SEE_ALSO = "- see_also: [heat, rest]  # ids"
@@ -151,3 +152,12 @@ def test_every_shipped_entry_takes_a_phrasing_and_gives_it_back():
         assert added is not None
         assert len(changed(before.decode(), added.decode())) == 1
         assert Edit(file.name, "remove", ("phrasings",), "a line: with # all").apply(added) == before
+
+
+def test_staff_write_days_and_hours_as_they_speak():
+    day = date(2026, 12, 31)
+    assert edits.change_fact("closed", "tomorrow", day)[1] == [Edit("clinic.yaml", "add", ("closed",), "1 Jan 2027")]
+    shown, (week,) = edits.change_fact("hours", "• mon-fri: 8-12;  sat: 9-12\n", day)
+    assert (shown, week.value) == ("clinic-hours", ("mon-fri: 8-12", "sat: 9-12"))
+    with pytest.raises(edits.NotPossible, match="a line each"):
+        edits.change_fact("hours", " ; ", day)
