@@ -131,7 +131,7 @@ class StaffChat:
             case "off" | "on" | "pause" | "resume":
                 return await self._switches.turn(message.action, rest)
             case "history":
-                return self._list_changes()
+                return wording.list_changes([*islice(self._reloader.history.newest_first(), SHOWN)])
             case "show":
                 return wording.show_change(self._reloader.history.get(_read_number(rest)))
             case "undo":
@@ -287,9 +287,6 @@ class StaffChat:
 
     def _find_today(self, message: Message) -> date:
         return message.now.astimezone(ZoneInfo(self._reloader.current().content.clinic.timezone)).date()
-
-    def _list_changes(self) -> Reply:
-        return wording.list_changes(list(islice(self._reloader.history.newest_first(), SHOWN)))
 
     async def _undo(self, person: Person, text: str, message_id: str = "") -> Reply:
         number = _read_number(text)
