@@ -85,7 +85,7 @@ def _taught(assistant: Assistant, utterance: str) -> Iterator[str]:
     if parsed.vectors is None:
         yield f"model      missing: {assistant.trouble or 'it failed on this message'}"
         return
-    for likeness, label, text in nearest_taught(parsed.vectors[0]):
+    for likeness, label, text in nearest_taught(parsed.vectors.signs[0]):
         yield f"taught     {likeness:5.2f}  {label}: {text[:MOST_TAUGHT]}{'…' * (len(text) > MOST_TAUGHT)}"
 
 

@@ -10,18 +10,10 @@ import numpy as np
 from rapidfuzz import fuzz, process
 
 from bot.content import Content
-from bot.matching.lines import NONE, SMALL_TALK, questions_of, sentences_of
+from bot.matching.lines import NONE, SMALL_TALK, lines_by_label
 from bot.matching.ranking import Candidate, Confidence, Ranking
-from bot.matching.scoring import (
-    Lines,
-    PairWeights,
-    compare_words,
-    find_likeness,
-    fit_head,
-    stack_signals,
-)
-from bot.text import normalize
-from bot.understanding import Floats, Parsed, Understanding
+from bot.matching.scoring import Lines, PairWeights, Scorer
+from bot.understanding import Floats, Parsed, Understanding, read_plainly
 from bot.understanding.vectors import VectorStore, join_windows
 
 MOST_CANDIDATES: Final = 5
@@ -47,34 +39,23 @@ class Matcher:
 
     def __init__(self, content: Content, understanding: Understanding, cache_dir: Path | None = None) -> None:
         """``cache_dir`` keeps the vectors of lines that were not shipped; None: compute them now."""
-        by_label: dict[str, list[str]] = {}
-        for line in questions_of(content):
-            by_label.setdefault(line.label, []).append(line.text)
-        outside = by_label.pop(NONE, []) or ["asdf"]
-        self.labels = (*by_label, NONE)
-        asked = [*by_label.values(), outside]
-        said: dict[str, list[str]] = {label: [] for label in by_label}
-        for sentence in sentences_of(content):
-            said[sentence.label].append(sentence.text)
-        answers = [said[label] or by_label[label][:1] for label in by_label] + [outside[:1]]
+        self.labels, by_label = lines_by_label(content)
+        texts = [text for one in by_label for text in one]
+        plain = [read_plainly(text) for text in texts]
         self._understanding = understanding
+        self._normal = [one.normal for one in plain]
+        self._starts = np.cumsum([0, *map(len, by_label[:-1])])
         self._store = VectorStore(understanding.encoder, cache_dir) if understanding.encoder else None
-        self._asked, self._said = self._lines(asked), self._lines(answers)
-        self._normal = [normalize(text) for text in self._asked.texts]
         if self._store:
-            self._store.keep([*self._asked.texts, *self._said.texts])
+            vectors = self._store.find(texts)
+            self._store.keep(texts)
+            stems = tuple(one.stems for one in plain)
             self._weights = PairWeights.load()
-            owners = np.repeat(np.arange(len(asked)), [len(texts) for texts in asked])
-            self._head = fit_head(self._asked.vectors, owners, len(asked))[0]
+            self.scorer = Scorer(Lines(tuple(self._normal), stems, vectors, self._starts))
 
     @classmethod
     def of(cls, content: Content, understanding: Understanding, cache_dir: Path | None = None) -> Self:
         return cls(content, understanding, cache_dir)
-
-    def _lines(self, by_label: Sequence[Sequence[str]]) -> Lines:
-        texts = [text for texts in by_label for text in texts]
-        vectors = self._store.find(texts) if self._store else np.empty((len(texts), 0), np.float32)
-        return Lines.of(by_label, vectors)
 
     def rank(self, parsed: Parsed) -> Ranking:
         """Entries for a message, the best first. Any message is allowed, also an empty one."""
@@ -82,10 +63,10 @@ class Matcher:
             return Ranking()
         if parsed.vectors is None or self._store is None:
             return self._rank_by_words(parsed.corrected)
-        chances, exact, near = self._judge(parsed.corrected, join_windows(parsed.vectors))
+        chances, exact, near = self._judge(parsed, join_windows(parsed.vectors.meaning))
         questions = self._questions(parsed)
         by_question = [
-            self._judge(one.corrected, join_windows(one.vectors)) for one in questions if one.vectors is not None
+            self._judge(one, join_windows(one.vectors.meaning)) for one in questions if one.vectors is not None
         ]
         if by_question and len(parsed.words) > STORY_FROM:
             # The story names what it is about, the question what is wanted: each counts half.
@@ -94,19 +75,13 @@ class Matcher:
         ranking = self._ranking(chances, exact or next((one for _, one, _ in by_question if one), ""), near)
         return self._with_second_question(ranking, [one for one, _, _ in by_question])
 
-    def _judge(self, said: str, vector: Floats) -> tuple[Floats, str, list[int]]:
+    def _judge(self, parsed: Parsed, vector: Floats) -> tuple[Floats, str, list[int]]:
         """Probabilities by label, the label whose very words were said (empty if none, or two), and the nearest lines."""
-        near = self._asked.vectors @ vector
-        words, compared = compare_words(said, near, self._asked)
-        likeness = find_likeness(near[None], self._asked.starts)
-        answer = np.maximum.reduceat(self._said.vectors @ vector, self._said.starts)[None]
-        answer[:, -1] = 0.0
-        head = (np.append(vector, np.float32(1.0)) @ self._head)[None]
-        chances = self._weights.find_chances(stack_signals(head, likeness, words[None], answer))[0]
-        same = {self._asked.label_of(line) for ratio, line in compared if ratio >= SAME_WORDS}
+        judged = self.scorer.judge(parsed.corrected, parsed.stems, vector)
+        chances = self._weights.find_chances(judged.features[None])[0]
+        same = {self.scorer.lines.label_of(line) for ratio, line in judged.compared if ratio >= SAME_WORDS}
         exact = self.labels[same.pop()] if len(same) == 1 else ""
-        nearest = np.argsort(-near)[:MOST_REASONS]
-        return chances, exact, nearest.tolist()
+        return chances, exact, np.argsort(-judged.near)[:MOST_REASONS].tolist()
 
     def _questions(self, parsed: Parsed) -> list[Parsed]:
         """The questions of a message that says more than one thing, the last ones."""
@@ -163,7 +138,7 @@ class Matcher:
             margin=candidates[0].score - (candidates[1].score if len(candidates) > 1 else 0.0),
             none=none,
             suggested=suggested if sure is Confidence.MEDIUM else (),
-            why=tuple(f"near: {self._asked.texts[line]}" for line in near),
+            why=tuple(f"near: {self._normal[line]}" for line in near),
         )
 
     def _rank_by_words(self, said: str) -> Ranking:
@@ -173,7 +148,7 @@ class Matcher:
         )
         best: dict[str, float] = {}
         for _, ratio, line in found:
-            label = self.labels[self._asked.label_of(line)]
+            label = self.labels[int(np.searchsorted(self._starts, line, side="right")) - 1]
             best.setdefault(label, ratio / 100)
         if (kind := next(iter(best), NONE)).startswith(SMALL_TALK):
             return Ranking(small_talk=kind.removeprefix(SMALL_TALK))

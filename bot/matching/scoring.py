@@ -1,8 +1,8 @@
 """A score for each pair of message and entry, from a few signals that do not know which entry it is.
 
-The weights carry over to any content: they were learned on the shipped one, each line judged by heads that had not seen
-it, and come with the package (``matching.npz``; see MODEL_CARD.md). What is fitted to a content is the ridge head
-alone, in closed form.
+The weights carry over to any content: they were learned on the shipped one, each line judged by parts that had not seen
+it, and on messages reworded from real posts. They come with the package (``matching.npz``; see MODEL_CARD.md). What is
+fitted to a content is a ridge head, in closed form, and naive Bayes, by counting.
 """
 
 from collections.abc import Sequence
@@ -13,46 +13,80 @@ from typing import Final, Self
 import numpy as np
 from rapidfuzz import fuzz
 
+from bot.matching.bayes import NaiveBayes, Stems
 from bot.understanding import Floats
 from bot.understanding.encoder import FOLDER
 
 PENALTY: Final = 0.3  # of the ridge head, against unit vectors; from 0.1 to 1 the figures are the same
 SOFTNESS: Final = 20.0  # of the likeness to all lines of an entry: the nearest few count most
 MOST_COMPARED: Final = 64  # nearest lines whose words are compared; those beyond are about something else
-SIGNALS: Final = ("head", "likeness", "words", "answer")
+SIGNALS: Final = ("head", "likeness", "words", "bayes")
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Lines of one kind, sorted by label. ``starts``: where each label's lines begin; every label has at least one."""
+    """The lines of a content, sorted by label: what they say, their stems and their vectors (lines × width).
+
+    ``starts``: where each label's lines begin; every label has at least one.
+    """
 
     texts: tuple[str, ...]
+    stems: tuple[Stems, ...]
     vectors: Floats
     starts: np.ndarray
 
-    @classmethod
-    def of(cls, by_label: Sequence[Sequence[str]], vectors: Floats) -> Self:
-        """``vectors``: of all texts of ``by_label``, one label after the other."""
-        counts = [len(texts) for texts in by_label]
-        return cls(tuple(text for texts in by_label for text in texts), vectors, np.cumsum([0, *counts[:-1]]))
+    @property
+    def owners(self) -> np.ndarray:
+        """The label of each line, as a number."""
+        return np.repeat(np.arange(len(self.starts)), np.diff([*self.starts, len(self.texts)]))
 
     def label_of(self, line: int) -> int:
         return int(np.searchsorted(self.starts, line, side="right")) - 1
 
 
-def fit_head(vectors: Floats, labels: np.ndarray, count: int) -> tuple[Floats, Floats]:
-    """Ridge regression from unit ``vectors`` (lines × width) to one of ``count`` labels: weights ((width + 1) × count), and
-    what each line would score if it had been left out (lines × count; the closed form of leave-one-out)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """One message against one content. ``features``: labels × 2 signals. ``near``: its likeness to each line (cosine).
+    ``compared``: likeness of words (0..1) and line, of the lines nearest by meaning."""
+
+    features: Floats
+    near: Floats
+    compared: list[tuple[float, int]]
+
+
+class Scorer:
+    """The signals of messages for one content. Immutable: threads may share it."""
+
+    def __init__(self, lines: Lines) -> None:
+        self.lines = lines
+        self.head = fit_head(lines.vectors, lines.owners, len(lines.starts))
+        self.bayes = NaiveBayes(lines.stems, lines.owners.tolist(), len(lines.starts))
+
+    def judge(self, text: str, stems: Stems, vector: Floats) -> Judged:
+        """``text``: corrected; ``stems``: of its words; ``vector``: what it is about."""
+        near = self.lines.vectors @ vector
+        words, compared = compare_words(text, near, self.lines)
+        head = np.append(vector, np.float32(1.0)) @ self.head
+        likeness = find_likeness(near[None], self.lines.starts)
+        features = stack_signals(head[None], likeness, words[None], self.bayes.score(stems)[None])[0]
+        return Judged(features, near, compared)
+
+
+def fit_head(vectors: Floats, labels: np.ndarray, count: int) -> Floats:
+    """Ridge regression from unit ``vectors`` (lines × width) to one of ``count`` labels: weights ((width + 1) × count)."""
+    wide, gram = widen(vectors)
+    wanted = np.zeros((len(vectors), count), np.float32)
+    wanted[np.arange(len(vectors)), labels] = 1.0
+    weights: Floats = np.linalg.solve(gram, wide.T @ wanted).astype(np.float32)
+    return weights
+
+
+def widen(vectors: Floats) -> tuple[Floats, Floats]:
+    """``vectors`` with a one for the bias at the end of each, and the penalised matrix of their products."""
     wide = np.hstack([vectors, np.ones((len(vectors), 1), np.float32)])
     gram = wide.T @ wide
     gram[np.arange(len(gram) - 1), np.arange(len(gram) - 1)] += PENALTY
-    inverse = np.linalg.inv(gram)
-    wanted = np.zeros((len(vectors), count), np.float32)
-    wanted[np.arange(len(vectors)), labels] = 1.0
-    weights = (inverse @ (wide.T @ wanted)).astype(np.float32)
-    leverage = np.einsum("ij,ij->i", wide @ inverse, wide)[:, None]
-    left_out = (wide @ weights - wanted * leverage) / (1 - leverage).clip(1e-3)
-    return weights, left_out.astype(np.float32)
+    return wide, gram
 
 
 def find_likeness(near: Floats, starts: np.ndarray) -> Floats:
@@ -80,10 +114,10 @@ def compare_words(said: str, near: Floats, lines: Lines) -> tuple[Floats, list[t
 def stack_signals(*signals: Floats) -> Floats:
     """Signals (messages × labels each) as features (messages × labels × 2 signals): each as it is, and how far it stands
     above the best of the other labels."""
-    return np.stack([*signals, *map(_ahead, signals)], axis=-1)
+    return np.stack([*signals, *map(_find_lead, signals)], axis=-1)
 
 
-def _ahead(signal: Floats) -> Floats:
+def _find_lead(signal: Floats) -> Floats:
     two = np.sort(signal, axis=1)[:, -2:]
     best, second = two[:, 1:], two[:, :1]
     return signal - np.where(signal == best, second, best)

@@ -39,7 +39,7 @@ class VectorStore:
         for start in range(0, len(todo), _AT_A_TIME):
             batch = todo[start : start + _AT_A_TIME]
             for (key, _), vectors in zip(batch, self._encoder.encode([text for _, text in batch]), strict=True):
-                self._known[key] = pack_vector(join_windows(vectors))
+                self._known[key] = pack_vector(join_windows(vectors.meaning))
         vectors = (
             np.stack([self._known[key] for key in keys]).astype(np.float32) if keys else np.empty((0, 1), np.float32)
         )
