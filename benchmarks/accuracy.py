@@ -171,8 +171,7 @@ def fit_without(ours: Matcher) -> Iterator[tuple[str, Matcher]]:
     """Ours with the weights learned again, whole and with one signal, or how far each is ahead, left out."""
     from training.matching import find_features, fit_weights
 
-    owners = np.repeat(np.arange(len(ours.labels)), np.diff([*ours._asked.starts, len(ours._asked.texts)]))
-    features = find_features(ours._asked, ours._said, owners, len(ours.labels))
+    owners, features = ours.scorer.lines.owners, find_features(ours.scorer)
     own, ahead = np.split(np.arange(features.shape[-1]), 2)
     left_out = {"": [], **{signal: [own[at], ahead[at]] for at, signal in enumerate(SIGNALS)}, "how far ahead": ahead}
     limits = ours._weights.answer_from, ours._weights.suggest_from

@@ -22,7 +22,9 @@ AXES = 64  # of the taught messages' vectors: enough to find the nearest, a sixt
 class Branches(nn.Module):
     """Piece numbers in (0 pads), two unit vectors a row out: the means over the pieces after either upper half."""
 
-    def __init__(self, embeddings: nn.Module, shared: nn.ModuleList, signs: nn.ModuleList, meaning: nn.ModuleList) -> None:
+    def __init__(
+        self, embeddings: nn.Module, shared: nn.ModuleList, signs: nn.ModuleList, meaning: nn.ModuleList
+    ) -> None:
         super().__init__()
         self.embeddings, self.shared, self.signs, self.meaning = embeddings, shared, signs, meaning
 

@@ -9,6 +9,7 @@ from typing import Self
 
 from bot.content import Content
 from bot.content.red_flags import HARMLESS
+from bot.matching.lines import NONE
 
 MESSAGES = Path(__file__).parent / "messages"
 TRAIN, HELD_OUT = "train", "held-out"
@@ -55,6 +56,14 @@ def lines_of(content: Content) -> list[Line]:
     asked += [(text, OUTSIDE) for text in content.out_of_scope]
     asked += [(text, OUTSIDE) for talk in content.small_talk.values() for text in talk.phrasings]
     return [Line(text, HARMLESS, "faq", entries=(entry,)) for text, entry in asked]
+
+
+def find_held_out() -> list[tuple[str, tuple[str, ...]]]:
+    """Ordinary messages in real words that were not taught, each with the matcher's labels that would answer it."""
+    lines = (line for line in read_messages() if line.split == HELD_OUT and line.level in ("none", "soon"))
+    return [
+        (line.text, tuple(entry.replace(OUTSIDE, NONE) for entry in line.entries)) for line in lines if line.entries
+    ]
 
 
 JOINTS = (". ", " ", ", ", " and also ", "\n")

@@ -1,7 +1,7 @@
 """Learns the weights of the pairs of message and entry on the shipped content, and packs the vectors of its lines.
 
-They are learned on the content's own lines, each judged by parts that have not seen it, and on messages reworded from
-real posts. What may be answered is set on messages that were in neither: the content's own tests, and real lines held out.
+They are learned on the content's own lines, each judged by parts that have not seen it (messages in real words beside them
+changed nothing). What may be answered is set on messages that are no lines: the content's own tests, and real ones held out.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import numpy as np
 
 from bot.content import Content
 from bot.matching.lines import lines_by_label
-from bot.matching.scoring import Lines, Scorer, compare_words, find_likeness, stack_signals, widen
+from bot.matching.scoring import Lines, Scorer, find_likeness, stack_signals, widen
 from bot.understanding import read_plainly
 from bot.understanding.encoder import Encoder, Floats
 from bot.understanding.vectors import VectorStore, key_of, pack_vector, write_vectors
@@ -26,19 +26,17 @@ BOUNDS = (0.4, 0.7)  # below, a wrong answer is nearly as likely as a right one;
 Asked = Sequence[tuple[str, Sequence[str]]]  # messages, each with the labels that would answer it
 
 
-def learn_pairs(
-    content: Content, encoder: Encoder, folder: Path, taught: Asked, strangers: Asked
-) -> dict[str, float]:
+def learn_pairs(content: Content, encoder: Encoder, folder: Path, strangers: Asked) -> dict[str, float]:
     """Writes ``vectors.npz`` and ``matching.npz`` into ``folder``; returns figures of ``strangers``."""
     (folder / "vectors.npz").unlink(missing_ok=True)
     labels, by_label = lines_by_label(content)
     texts = [text for one in by_label for text in one]
     store = VectorStore(encoder, None, folder)
     _write_vectors(content, texts, store, folder)
-    scorer = make_scorer(by_label, store)
-    own, real = find_features(scorer), judge_messages([text for text, _ in taught], store, scorer)
-    accept = np.eye(len(labels), dtype=bool)[scorer.lines.owners]
-    weights = fit_weights(np.concatenate([own, real]), np.concatenate([accept, mark_accepted(taught, labels)]))
+    plain = list(map(read_plainly, texts))
+    owners = np.repeat(np.arange(len(labels)), list(map(len, by_label)))
+    scorer = Scorer(Lines(tuple(line.stems for line in plain), store.find(texts), owners))
+    weights = fit_weights(find_features(scorer), owners)
     chances = _chances(judge_messages([text for text, _ in strangers], store, scorer), weights)
     accept = mark_accepted(strangers, labels)
     first, best = chances[:, :-1].argmax(1), chances[:, :-1].max(1)
@@ -62,13 +60,6 @@ def _write_vectors(content: Content, texts: Sequence[str], store: VectorStore, f
     write_vectors(folder / "vectors.npz", {key_of(text): pack_vector(one) for text, one in vectors})
 
 
-def make_scorer(by_label: Sequence[Sequence[str]], store: VectorStore) -> Scorer:
-    plain = [read_plainly(text) for one in by_label for text in one]
-    starts = np.cumsum([0, *map(len, by_label[:-1])])
-    texts, stems = tuple(one.normal for one in plain), tuple(one.stems for one in plain)
-    return Scorer(Lines(texts, stems, store.find([one.text for one in plain]), starts))
-
-
 def mark_accepted(asked: Asked, labels: Sequence[str]) -> np.ndarray:
     """Which labels are right for each message (messages × labels)."""
     return np.array([[label in accepted for label in labels] for _, accepted in asked])
@@ -89,10 +80,9 @@ def find_features(scorer: Scorer) -> Floats:
     lines, owners = scorer.lines, scorer.lines.owners
     near = lines.vectors @ lines.vectors.T
     np.fill_diagonal(near, -1.0)
-    words = np.stack([compare_words(text, row, lines)[0] for text, row in zip(lines.texts, near, strict=True)])
     bayes = np.stack([scorer.bayes.score_without(*one) for one in zip(lines.stems, owners, strict=True)])
     head = score_left_out(lines.vectors, owners, scorer.head)
-    return stack_signals(head, find_likeness(near, lines.starts), words, bayes)
+    return stack_signals(head, find_likeness(near, scorer.starts), bayes)
 
 
 def score_left_out(vectors: Floats, labels: np.ndarray, head: Floats) -> Floats:
@@ -107,17 +97,14 @@ def score_left_out(vectors: Floats, labels: np.ndarray, head: Floats) -> Floats:
 
 def judge_messages(texts: Sequence[str], store: VectorStore, scorer: Scorer) -> Floats:
     """Features of messages that are no lines of the content."""
-    plain = [read_plainly(text) for text in texts]
-    judged = zip(plain, store.find(texts), strict=True)
-    return np.stack([scorer.judge(one.normal, one.stems, vector).features for one, vector in judged])
+    stems = [read_plainly(text).stems for text in texts]
+    return np.stack([scorer.find_features(*one)[0] for one in zip(stems, store.find(texts), strict=True)])
 
 
-def fit_weights(features: Floats, accept: np.ndarray, used: np.ndarray | None = None) -> dict[str, np.ndarray]:
-    """A conditional logit: all entries share their weights, "nothing fits" has its own.
+def fit_weights(features: Floats, owners: np.ndarray, used: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """A conditional logit by Newton's method: all entries share their weights, "nothing fits" has its own.
 
-    ``accept``: which labels are right (messages × labels), one at least; the sum of their probabilities is what is
-    raised, by Newton steps towards their present shares. ``used``: which features take part (all if None); the weights
-    of the others are zero.
+    ``used``: which features take part (all if None); the weights of the others are zero.
     """
     rows, labels, width = features.shape
     center, scale = features.reshape(-1, width).mean(0), features.reshape(-1, width).std(0) + 1e-6
@@ -129,16 +116,14 @@ def fit_weights(features: Floats, accept: np.ndarray, used: np.ndarray | None = 
     penalty = 2 * DECAY * np.append(np.ones(2 * count), 0.0)
 
     def find_loss(weights: np.ndarray) -> float:
-        right = (_soften(design @ weights) * accept).sum(1)
+        right = _soften(design @ weights)[np.arange(rows), owners]
         return float(-np.log(right.clip(1e-12)).mean() + (penalty * weights**2).sum() / 2)
 
     weights, step = np.zeros(2 * count + 1), np.ones(1)
     while np.abs(step).max() > TOLERANCE:
         chances = _soften(design @ weights)
         expected = np.einsum("nl,nlf->nf", chances, design)
-        wanted = chances * accept
-        wanted /= wanted.sum(1, keepdims=True).clip(1e-12)
-        slope = (expected - np.einsum("nl,nlf->nf", wanted, design)).mean(0) + penalty * weights
+        slope = (expected - design[np.arange(rows), owners]).mean(0) + penalty * weights
         weighted = (design * np.sqrt(chances)[..., None]).reshape(-1, len(weights))
         curvature = (weighted.T @ weighted - expected.T @ expected) / rows + np.diag(penalty)
         step, loss = np.linalg.solve(curvature, slope), find_loss(weights)

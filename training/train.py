@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from export import Branches, export_encoder, export_manifest, export_taught, export_tokenizer, pool, run_layers
-from lines import HELD_OUT, OUTSIDE, TRAIN, Changes, Line, draw_endlessly, lines_of, read_messages
+from lines import HELD_OUT, Changes, Line, draw_endlessly, find_held_out, lines_of, read_messages
 from matching import learn_pairs
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -28,9 +28,8 @@ from transformers import BertModel
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bot.content import Content, load  # noqa: E402
+from bot.content import load  # noqa: E402
 from bot.content.red_flags import HARMLESS  # noqa: E402
-from bot.matching.lines import NONE  # noqa: E402
 from bot.text import normalize  # noqa: E402
 from bot.understanding.encoder import FOLDER, Encoder  # noqa: E402
 
@@ -182,16 +181,6 @@ def main() -> None:
     write_model(trainee, signs, taught)
 
 
-def find_asked(split: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Ordinary messages in real words, each with the labels that would answer it."""
-    lines = (line for line in read_messages() if line.split == split and line.source == "real")
-    return [
-        (line.text, tuple(entry.replace(OUTSIDE, NONE) for entry in line.entries))
-        for line in lines
-        if line.entries and line.level in ("none", "soon")
-    ]
-
-
 def write_model(trainee: Trainee, signs: Sequence[str], taught: Sequence[Line]) -> None:
     """Everything of ``bot/understanding/model``; the vectors of lines are those of the exported encoder."""
     FOLDER.mkdir(exist_ok=True)
@@ -209,8 +198,8 @@ def write_model(trainee: Trainee, signs: Sequence[str], taught: Sequence[Line]) 
     export_taught([(line.label, line.text) for line in kept], vectors, FOLDER)
     content = load(ROOT / "faq")
     tests = [(text, (test.entry,)) for test in content.utterances for text in test.utterances]
-    strangers = [*tests, *find_asked(HELD_OUT)]
-    print(json.dumps(learn_pairs(content, encoder, FOLDER, find_asked(TRAIN), strangers)))
+    strangers = [*tests, *find_held_out()]
+    print(json.dumps(learn_pairs(content, encoder, FOLDER, strangers)))
     export_manifest(FOLDER, **facts)
 
 

@@ -5,6 +5,7 @@ Assumptions of Naive Bayes Text Classifiers" (ICML 2003). On invented questions 
 features, which takes a matrix of all lines to fit.
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -53,7 +54,7 @@ class NaiveBayes:
         left = (counted - weights).clip(SMOOTHING) / (self._totals[label] - weights.sum())
         change = np.log(left) - np.log(counted / self._totals[label])
         scores[label] += (1 - 1 / len(self._totals)) * float(weights @ change)
-        return scores
+        return np.asarray(scores, np.float32)
 
     def _weigh(self, stems: Stems) -> tuple[np.ndarray, Floats]:
         """Places of the known features, and their weights (as a unit vector)."""
@@ -65,4 +66,4 @@ class NaiveBayes:
 
 def _features(stems: Stems) -> Iterator[str]:
     yield from stems
-    yield from (f"{first} {second}" for first, second in zip(stems, stems[1:], strict=False))
+    yield from (f"{first} {second}" for first, second in itertools.pairwise(stems))

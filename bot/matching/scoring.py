@@ -1,17 +1,15 @@
 """A score for each pair of message and entry, from a few signals that do not know which entry it is.
 
 The weights carry over to any content: they were learned on the shipped one, each line judged by parts that had not seen
-it, and on messages reworded from real posts. They come with the package (``matching.npz``; see MODEL_CARD.md). What is
+it. They come with the package (``matching.npz``; see MODEL_CARD.md). What is
 fitted to a content is a ridge head, in closed form, and naive Bayes, by counting.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
-from rapidfuzz import fuzz
 
 from bot.matching.bayes import NaiveBayes, Stems
 from bot.understanding import Floats
@@ -19,39 +17,24 @@ from bot.understanding.encoder import FOLDER
 
 PENALTY: Final = 0.3  # of the ridge head, against unit vectors; from 0.1 to 1 the figures are the same
 SOFTNESS: Final = 20.0  # of the likeness to all lines of an entry: the nearest few count most
-MOST_COMPARED: Final = 64  # nearest lines whose words are compared; those beyond are about something else
-SIGNALS: Final = ("head", "likeness", "words", "bayes")
-
-
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """The lines of a content, sorted by label: what they say, their stems and their vectors (lines × width).
-
-    ``starts``: where each label's lines begin; every label has at least one.
-    """
-
-    texts: tuple[str, ...]
-    stems: tuple[Stems, ...]
-    vectors: Floats
-    starts: np.ndarray
-
-    @property
-    def owners(self) -> np.ndarray:
-        """The label of each line, as a number."""
-        return np.repeat(np.arange(len(self.starts)), np.diff([*self.starts, len(self.texts)]))
-
-    def label_of(self, line: int) -> int:
-        return int(np.searchsorted(self.starts, line, side="right")) - 1
+SIGNALS: Final = ("head", "likeness", "bayes")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
-    """One message against one content. ``features``: labels × 2 signals. ``near``: its likeness to each line (cosine).
-    ``compared``: likeness of words (0..1) and line, of the lines nearest by meaning."""
+class Lines:
+    """The lines of a content, sorted by label: stems, vectors (lines × width) and labels.
 
-    features: Floats
-    near: Floats
-    compared: list[tuple[float, int]]
+    ``owners``: the label of each line, as a number from 0 on; every label has at least one line.
+    """
+
+    stems: tuple[Stems, ...]
+    vectors: Floats
+    owners: np.ndarray
+
+    @property
+    def starts(self) -> np.ndarray:
+        """Where each label's lines begin."""
+        return np.searchsorted(self.owners, np.arange(self.owners[-1] + 1))
 
 
 class Scorer:
@@ -59,17 +42,17 @@ class Scorer:
 
     def __init__(self, lines: Lines) -> None:
         self.lines = lines
-        self.head = fit_head(lines.vectors, lines.owners, len(lines.starts))
-        self.bayes = NaiveBayes(lines.stems, lines.owners.tolist(), len(lines.starts))
+        self.starts = lines.starts
+        self.head = fit_head(lines.vectors, lines.owners, len(self.starts))
+        self.bayes = NaiveBayes(lines.stems, lines.owners.tolist(), len(self.starts))
 
-    def judge(self, text: str, stems: Stems, vector: Floats) -> Judged:
-        """``text``: corrected; ``stems``: of its words; ``vector``: what it is about."""
+    def find_features(self, stems: Stems, vector: Floats) -> tuple[Floats, Floats]:
+        """Of one message, by its stems and the unit ``vector`` of what it is about: labels × features, and its likeness to
+        each line (cosine)."""
         near = self.lines.vectors @ vector
-        words, compared = compare_words(text, near, self.lines)
         head = np.append(vector, np.float32(1.0)) @ self.head
-        likeness = find_likeness(near[None], self.lines.starts)
-        features = stack_signals(head[None], likeness, words[None], self.bayes.score(stems)[None])[0]
-        return Judged(features, near, compared)
+        likeness = find_likeness(near[None], self.starts)
+        return stack_signals(head[None], likeness, self.bayes.score(stems)[None])[0], near
 
 
 def fit_head(vectors: Floats, labels: np.ndarray, count: int) -> Floats:
@@ -95,20 +78,6 @@ def find_likeness(near: Floats, starts: np.ndarray) -> Floats:
     powers = np.add.reduceat(np.exp(SOFTNESS * near), starts, axis=1)
     likeness: Floats = np.log(powers / counts).astype(np.float32) / SOFTNESS
     return likeness
-
-
-def compare_words(said: str, near: Floats, lines: Lines) -> tuple[Floats, list[tuple[float, int]]]:
-    """The best likeness of words (0..1, their order left aside) of ``said`` to a line of each label, and all that were
-    compared as likeness and line."""
-    best = np.zeros(len(lines.starts), np.float32)
-    count = min(MOST_COMPARED, len(near))
-    compared = []
-    for line in np.argpartition(-near, count - 1)[:count].tolist():
-        likeness = fuzz.token_sort_ratio(said, lines.texts[line]) / 100
-        compared.append((likeness, line))
-        label = lines.label_of(line)
-        best[label] = max(best[label], likeness)
-    return best, compared
 
 
 def stack_signals(*signals: Floats) -> Floats:

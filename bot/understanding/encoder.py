@@ -121,9 +121,7 @@ class Encoder:
         Each window is run by itself: int8 takes its scale from all that runs together, so that neighbours would change
         a verdict.
         """
-        return [
-            Vectors(*map(np.concatenate, zip(*map(self._run, self._windows(text)), strict=True))) for text in texts
-        ]
+        return [Vectors(*map(np.concatenate, zip(*map(self._run, self._windows(text)), strict=True))) for text in texts]
 
     def _windows(self, text: str) -> list[list[int]]:
         encoded = self._tokenizer.encode(text)
