@@ -8,7 +8,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bot.conversation import Block, BlockKind, Button, Conversation, Message, Outcome, Reply, Turn
+from bot.assistant.conversation import Block, BlockKind, Button, Conversation, Message, Outcome, Reply, Turn
 from bot.safety import Screening
 from bot.understanding import Parsed
 

@@ -6,7 +6,7 @@ import os
 # 4 ms with two). Read when numpy is first imported, so it is said here, before anything else.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from bot.cli import main
+from bot.cli.main import main
 
 if __name__ == "__main__":
     main()

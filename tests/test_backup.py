@@ -19,12 +19,12 @@ from serving import message, said, serving
 from typer.testing import CliRunner
 
 from bot import backup, operating
-from bot.backup import Backup, Backups, archive_of, key_of, restore
-from bot.cli import app
-from bot.conversation import Conversation, Missed
+from bot.assistant.conversation import Conversation, Missed
+from bot.cli.main import app
+from bot.cli.operators import service_database
 from bot.errors import StoreError
-from bot.operating import service_database
-from bot.settings import Settings, load_settings
+from bot.ops.backup import Backup, Backups, archive_of, key_of, restore
+from bot.ops.settings import Settings, load_settings
 from bot.staff.folder import Folder
 from bot.staff.history import History
 from bot.store import Arrival, Handled, missed, open_store
@@ -120,7 +120,7 @@ def test_without_a_database_the_cure_is_told(tmp_path: Path) -> None:
 
 
 async def test_the_bot_makes_them_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.upkeep.FIRST_BACKUP_SECONDS", 0.1)
+    monkeypatch.setattr("bot.ops.maintenance.FIRST_BACKUP_SECONDS", 0.1)
     began = time.time()
     async with BotApi() as api, serving(tmp_path, api, backup_hours=24) as running, asyncio.timeout(20):
         while running.service._backups.last_good < began - 2:

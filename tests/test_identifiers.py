@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.identifiers import scrub
+from bot.assistant.identifiers import scrub
 
 
 @pytest.mark.parametrize(

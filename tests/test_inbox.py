@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from serving import EMERGENCY, FakeAssistant, message
 
-from bot.conversation import Conversation
+from bot.assistant.conversation import Conversation
+from bot.delivery.inbox import Full, Inbox
+from bot.delivery.metrics import Metrics
+from bot.delivery.turns import Speed
 from bot.errors import StoreError
-from bot.inbox import Full, Inbox
-from bot.metrics import Metrics
 from bot.store import Outgoing, Store, open_store, retry, stuck
-from bot.turns import Speed
 
 
 @dataclass
@@ -62,7 +62,7 @@ async def desk(folder: Path, assistant: Any = None, *, runs: bool = True) -> Asy
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.inbox.PAUSES", (0.02,) * 5)
+    monkeypatch.setattr("bot.delivery.inbox.PAUSES", (0.02,) * 5)
 
 
 def break_store(desk: Desk, method: str, times: int = 1) -> None:

@@ -10,7 +10,7 @@ import pytest
 from botapi import BotApi
 from serving import EMERGENCY, FakeAssistant, serving
 
-from bot import logs
+from bot.delivery import logs
 from bot.errors import StoreError
 
 TOKEN = "987654:secret-token-AbCdEf"
@@ -36,7 +36,7 @@ async def test_secrets_fed_through_every_path_show_up_nowhere(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.channels.telegram_polling.PAUSES", (0.02,))
-    monkeypatch.setattr("bot.inbox.PAUSES", (0.02,) * 5)
+    monkeypatch.setattr("bot.delivery.inbox.PAUSES", (0.02,) * 5)
     logs.set_up("debug", form, (TOKEN,))
     sender = {"id": 7, "is_bot": False, "first_name": NAME, "username": NAME}
     async with BotApi(token=TOKEN) as api, serving(tmp_path, api, FakeAssistant()) as running:

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from serving import message, said
 
-from bot.conversation import Conversation
-from bot.metrics import Metrics
-from bot.outbox import Again, Moved, Outbox, Refused, Result, Sent, Wait
-from bot.pace import Pace
+from bot.assistant.conversation import Conversation
+from bot.delivery.circuit_breaker import Trials
+from bot.delivery.metrics import Metrics
+from bot.delivery.outbox import Again, Moved, Outbox, Refused, Result, Sent, Wait
+from bot.delivery.rate_limit import Pace
 from bot.safety import Level
 from bot.store import Arrival, Handled, Outgoing, Store, open_store
-from bot.trials import Trials
 
 
 @dataclass
@@ -176,7 +176,7 @@ async def test_a_moved_chat_keeps_its_order(tmp_path: Path) -> None:
 
 
 async def test_a_bug_in_a_channel_ends_after_five_tries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.outbox.PAUSES", (0.01,))
+    monkeypatch.setattr("bot.delivery.outbox.PAUSES", (0.01,))
 
     def bug(_: Outgoing) -> Result:
         raise ValueError("patient's words")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.ops.memory import return_memory, without_drawing
 from bot.staff import check_worker
-from bot.startup import return_memory, without_drawing
 
 ROOT = Path(__file__).parent.parent
 
@@ -49,7 +49,7 @@ def test_a_service_imports_nothing_that_draws(monkeypatch):
 def test_a_child_ends_with_a_parent_that_was_killed():
     parent = (
         "import os, sys, time\n"
-        "from bot.startup import end_with_parent\n"
+        "from bot.staff.parent import end_with_parent\n"
         "child = os.fork()\n"
         "if not child: end_with_parent(); print(os.getpid(), flush=True)\n"
         "time.sleep(60)"

@@ -14,7 +14,7 @@ import pytest
 from serving import NOW, FakeAssistant, message, said
 from sqlalchemy import create_mock_engine, text
 
-from bot.conversation import Alarm, Conversation, Escalated, Feedback, Forget, Missed
+from bot.assistant.conversation import Alarm, Conversation, Escalated, Feedback, Forget, Missed
 from bot.errors import SettingsError, StoreError
 from bot.safety import Heard, Level
 from bot.store import Arrival, Handled, Mark, Store, database_path, missed, open_store, retry, stuck

@@ -12,8 +12,8 @@ import numpy as np
 from bot.content import Content
 from bot.matching.lines import NONE, questions_of, sentences_of
 from bot.matching.scoring import Lines, compare_words, find_likeness, fit_head, stack_signals
-from bot.text import normalize
 from bot.understanding.encoder import Encoder, Floats
+from bot.understanding.text import normalize
 from bot.understanding.vectors import VectorStore, key_of, pack_vector, write_vectors
 
 DECAY = 1e-3

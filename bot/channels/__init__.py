@@ -24,6 +24,6 @@ answered, so a page can keep ``dict[update_id, Future[Reply]]``. Results (bot.ou
 - ``Moved(chat)``: the chat has a new id; sent again there.
 
 ``send`` never raises for what the other side does. A bug in it counts as ``Refused`` after five tries.
-A channel is made in bot/service.py, the only place that knows them all. A web channel also offers ``routes``, served
+A channel is made in bot/ops/service.py, the only place that knows them all. A web channel also offers ``routes``, served
 together with /healthz, /readyz and /metrics.
 """

@@ -28,11 +28,11 @@ from telegram.error import (
 )
 from telegram.request import BaseRequest, RequestData
 
+from bot.assistant.conversation import Reply
 from bot.channels.telegram_text import as_html, as_text, fits, keyboard
 from bot.channels.telegram_updates import ALLOWED_UPDATES
-from bot.conversation import Reply
+from bot.delivery.outbox import Again, Moved, Refused, Result, Sent, Wait
 from bot.errors import BotError
-from bot.outbox import Again, Moved, Refused, Result, Sent, Wait
 from bot.store import Outgoing
 
 CONNECT_SECONDS: Final = 3.0

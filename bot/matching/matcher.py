@@ -20,8 +20,8 @@ from bot.matching.scoring import (
     fit_head,
     stack_signals,
 )
-from bot.text import normalize
 from bot.understanding import Floats, Parsed, Understanding
+from bot.understanding.text import normalize
 from bot.understanding.vectors import VectorStore, join_windows
 
 MOST_CANDIDATES: Final = 5

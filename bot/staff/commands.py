@@ -1,4 +1,4 @@
-"""The staff's commands: diff, history, show, undo, new, init, import, report. bot/cli.py adds them to its own."""
+"""The staff's commands: diff, history, show, undo, new, init, import, report. bot/cli adds them to its own."""
 
 import asyncio
 import getpass

@@ -10,11 +10,11 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from bot.assistant import Assistant
+from bot.assistant.conversation import COMMANDS, Kind, Message
 from bot.content import Content
-from bot.conversation import COMMANDS, Kind, Message
+from bot.delivery.logs import log
+from bot.delivery.metrics import Metrics
 from bot.errors import StoreError
-from bot.logs import log
-from bot.metrics import Metrics
 from bot.staff import wording
 from bot.staff.chat import Look, Watch
 from bot.staff.desk import COMMANDS as STAFF_COMMANDS

@@ -16,7 +16,7 @@ from typing import IO
 from sqlalchemy import Connection, Engine, delete, make_url, select
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from bot.conversation import Conversation
+from bot.assistant.conversation import Conversation
 from bot.errors import SettingsError, StoreError
 from bot.store import queues, records
 from bot.store.pseudonyms import Pseudonyms, load_pseudonyms

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
 from sqlalchemy.dialects import sqlite
 
-from bot.conversation import Conversation, Message, Reply
+from bot.assistant.conversation import Conversation, Message, Reply
 from bot.safety import Level
 from bot.store import records
 from bot.store.pseudonyms import Pseudonyms

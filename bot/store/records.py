@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from bot.conversation import Escalated, Feedback, Forget, Missed
+from bot.assistant.conversation import Escalated, Feedback, Forget, Missed
 from bot.store.pseudonyms import Pseudonyms
 from bot.store.tables import CLINIC, State, alarms, conversations, feedback, inbox, missed, outbox, staff_steps, tallies
 from bot.store.values import Handled

@@ -11,7 +11,7 @@ from bot.store.copies import copy_database
 from bot.store.tables import SCHEMA, metadata
 from bot.store.writer import explain
 
-MIGRATIONS = Path(__file__).parent.parent / "migrations"
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def schema_of(connection: Connection) -> str | None:

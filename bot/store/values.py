@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from bot.conversation import Conversation, Message, Record, Reply
+from bot.assistant.conversation import Conversation, Message, Record, Reply
 from bot.safety import Heard, Level, Screening
 
 ChatKey = tuple[str, str]  # channel, chat

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 from bot.assistant import Assistant
-from bot.conversation import Conversation, Message
+from bot.assistant.conversation import Conversation, Message
+from bot.delivery.chat_queues import Lane, Lanes
+from bot.delivery.intake import Arriving, Intake
+from bot.delivery.logs import describe, log
+from bot.delivery.metrics import Metrics
+from bot.delivery.turns import Staff, Turns
 from bot.errors import BotError, StoreError
-from bot.intake import Arriving, Intake
-from bot.lanes import Lane, Lanes
-from bot.logs import describe, log
-from bot.metrics import Metrics
 from bot.store import MAX_TRIES, ChatKey, Handled, Incoming, Origin, Outgoing, Store
-from bot.turns import Staff, Turns
 
 MAX_WAITING: Final = 2_000
 TOGETHER: Final = 32  # messages answered in one transaction

@@ -1,12 +1,9 @@
-"""What a process does before anything else."""
+"""Memory that a service which runs for years need not hold."""
 
 import ctypes
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-
-_SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG, prctl(2)
 
 
 @contextmanager
@@ -30,12 +27,3 @@ def return_memory() -> None:
     if sys.platform == "linux":
         with suppress(AttributeError):  # musl has no such call
             ctypes.CDLL(None).malloc_trim(0)
-
-
-def end_with_parent() -> None:
-    """From now on this process is killed when the one that began it ends, however that ended (Linux; elsewhere nothing).
-
-    Else each restart after a crash would leave a check behind that works on for half a minute.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)

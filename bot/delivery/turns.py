@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from bot.assistant import Assistant
-from bot.conversation import Alarm, Conversation, Escalated, Message, Outcome, Reply
+from bot.assistant.conversation import Alarm, Conversation, Escalated, Message, Outcome, Reply
+from bot.delivery.logs import describe, log
+from bot.delivery.metrics import Metrics
 from bot.errors import BotError
-from bot.logs import describe, log
-from bot.metrics import Metrics
 from bot.safety import Level, Screening
 from bot.store import ChatKey, Handled, Incoming
 

@@ -8,9 +8,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.archive import Archive, pack_content, read_archive, unpack_content
+from bot.content.ownership import give_to_owner, make_folder
 from bot.errors import StoreError
-from bot.ownership import give_to_owner, make_folder
+from bot.ops.archive import Archive, pack_content, read_archive, unpack_content
 from bot.staff.snapshots import state_folder
 from bot.store import is_served
 from bot.store.copies import copy_database, verify

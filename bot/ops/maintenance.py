@@ -8,11 +8,11 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.assistant import Assistant
-from bot.backup import Backups
+from bot.delivery.logs import log
 from bot.errors import StoreError
-from bot.logs import log
-from bot.readiness import Readiness
-from bot.settings import Settings
+from bot.ops.backup import Backups
+from bot.ops.readiness import Readiness
+from bot.ops.settings import Settings
 from bot.store import Store
 
 if TYPE_CHECKING:

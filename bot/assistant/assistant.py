@@ -7,9 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.content import Content, Entry
-from bot.content.red_flags import RedFlag
-from bot.conversation import (
+from bot.assistant.conversation import (
     Alarm,
     Block,
     BlockKind,
@@ -24,12 +22,14 @@ from bot.conversation import (
     Reply,
     Turn,
 )
-from bot.identifiers import scrub
+from bot.assistant.identifiers import scrub
+from bot.assistant.replies import Action, Replies, Rows, blocks, note
+from bot.content import Content, Entry
+from bot.content.red_flags import RedFlag
 from bot.matching import Confidence, Matcher, Ranking
-from bot.replies import Action, Replies, Rows, blocks, note
 from bot.safety import Finding, Level, Screener, Screening
-from bot.text import words
 from bot.understanding import Parsed, Understanding, load_understanding
+from bot.understanding.text import words
 
 _LOUD = (Level.EMERGENCY, Level.URGENT)
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.assistant import Assistant
-from bot.conversation import Conversation, Kind, Message, Outcome, Turn
+from bot.assistant.conversation import Conversation, Kind, Message, Outcome, Turn
 from bot.safety import Finding, Level, Screening
 from bot.safety.model import nearest_taught
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from bot.cli.operators import add_operator_commands
 from bot.errors import BotError, ContentError, Severity
-from bot.operating import add_operator_commands
+from bot.ops.memory import without_drawing
 from bot.staff.commands import Place, add_commands
-from bot.startup import without_drawing
 
 if TYPE_CHECKING:
     from bot.assistant import Assistant, Overrides
     from bot.content import Content
-    from bot.settings import Settings
+    from bot.ops.settings import Settings
 
 app = typer.Typer(
     help="FAQ assistant of a chiropractic clinic: red flags first, then reviewed answers.",
@@ -53,7 +53,7 @@ def _fail(message: str) -> NoReturn:
 
 
 def _settings() -> "Settings":
-    from bot.settings import load_settings
+    from bot.ops.settings import load_settings
 
     return load_settings()
 
@@ -82,7 +82,7 @@ def _tell_trouble(trouble: str) -> None:
 def run() -> None:
     """Start the bot: Telegram with a token, else a chat page on 127.0.0.1."""
     with without_drawing():
-        from bot.service import run as serve
+        from bot.ops.service import run as serve
 
         code = serve(_settings())
     sys.exit(code)
@@ -102,8 +102,8 @@ def ask(
     jsonl: Annotated[bool, typer.Option("--jsonl", help='Read {"text": …} lines, write one JSON line each.')] = False,
 ) -> None:
     """Explain what would be answered to TEXT, and why."""
-    from bot.asking import as_json, explain
-    from bot.asking import ask as ask_once
+    from bot.assistant.asking import as_json, explain
+    from bot.assistant.asking import ask as ask_once
 
     if not text and not jsonl:
         typer.echo("Give a text, or --jsonl with one JSON object a line on standard input.", err=True)
@@ -189,9 +189,9 @@ def evaluate(
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw the risk-coverage curve to this PNG.")] = None,
 ) -> None:
     """Measure answers and screening on labelled messages, with confidence intervals."""
-    from bot.asking import as_json
-    from bot.asking import ask as ask_once
-    from bot.evaluation import report
+    from bot.assistant.asking import as_json
+    from bot.assistant.asking import ask as ask_once
+    from bot.cli.evaluation import report
 
     assistant = _assistant(_settings())
     answer: Callable[[str], dict[str, object]] = lambda text: as_json(ask_once(assistant, text, _now()))  # noqa: E731

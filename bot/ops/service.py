@@ -9,27 +9,27 @@ from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from bot import logs
 from bot.assistant import Assistant, build
-from bot.backup import Backups
 from bot.content import Content
+from bot.delivery import logs
+from bot.delivery.inbox import Inbox
+from bot.delivery.logs import describe, log
+from bot.delivery.metrics import Metrics
+from bot.delivery.outbox import Outbox
+from bot.delivery.rate_limit import Pace
 from bot.errors import StartError
-from bot.inbox import Inbox
-from bot.logs import describe, log
-from bot.metrics import Metrics
-from bot.outbox import Outbox
-from bot.pace import Pace
-from bot.readiness import Readiness
-from bot.settings import Settings
+from bot.ops.backup import Backups
+from bot.ops.maintenance import Upkeep
+from bot.ops.memory import return_memory
+from bot.ops.readiness import Readiness
+from bot.ops.settings import Settings
+from bot.ops.web_server import WebServer, bind, health_routes
 from bot.staff.chat import Look
 from bot.staff.office import Office
 from bot.staff.people import staff_of
 from bot.staff.reload import starting_content
 from bot.staff.snapshots import Snapshots, state_folder
-from bot.startup import return_memory
 from bot.store import Store, database_path, open_store
-from bot.upkeep import Upkeep
-from bot.web import WebServer, bind, health_routes
 
 if TYPE_CHECKING:
     from bot.channels.telegram import Telegram

@@ -12,9 +12,9 @@ import typer
 from bot.errors import BotError, StoreError
 
 if TYPE_CHECKING:
-    from bot.settings import Settings
+    from bot.ops.settings import Settings
 
-CHECKOUT = Path(__file__).parent.parent
+CHECKOUT = Path(__file__).parents[2]
 UNITS = Path("/etc/systemd/system")
 PROCESSES = Path("/proc")
 
@@ -25,7 +25,7 @@ def add_operator_commands(app: typer.Typer, settings: "Callable[[], Settings]") 
     @app.command()
     def doctor() -> None:
         """Say in words what is wrong and how to cure it; safe to paste."""
-        from bot.doctor import Finding, State, report
+        from bot.ops.doctor import Finding, State, report
 
         read, found = settings(), []
         if other := other_database(read):
@@ -40,7 +40,7 @@ def add_operator_commands(app: typer.Typer, settings: "Callable[[], Settings]") 
     @app.command()
     def backup() -> None:
         """Copy database, key and content while the bot runs, verify the copy, remove the oldest copies."""
-        from bot.backup import Backups
+        from bot.ops.backup import Backups
 
         read = settings()
         made = Backups(service_database(read), read.faq_dir, read.backup_keep).create()
@@ -59,7 +59,7 @@ def add_operator_commands(app: typer.Typer, settings: "Callable[[], Settings]") 
         ] = False,
     ) -> None:
         """Put a backup in place; the bot must be stopped, the old database and content are kept."""
-        from bot.backup import restore as put_back
+        from bot.ops.backup import restore as put_back
 
         read = settings()
         database = service_database(read, file)

@@ -6,8 +6,8 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bot.delivery.metrics import Metrics
 from bot.errors import StartError
-from bot.metrics import Metrics
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -58,7 +58,7 @@ class WebServer:
         import uvicorn
         from starlette.applications import Starlette
 
-        from bot.connections import BoundedProtocol
+        from bot.ops.connections import BoundedProtocol
 
         class Quiet(uvicorn.Server):
             """Leaves signals alone: uvicorn raises SIGTERM again after its own stop, which would end the bot in 143."""

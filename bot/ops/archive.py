@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.content.ownership import give_to_owner, make_folder
 from bot.errors import BotError, StoreError
-from bot.ownership import give_to_owner, make_folder
 from bot.staff.folder import Folder, FolderError, replace_file
 from bot.staff.snapshots import Snapshots
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from bot.assistant import Assistant
-from bot.conversation import Conversation, Message, Reply
+from bot.assistant.conversation import Conversation, Message, Reply
+from bot.delivery.logs import describe, log
+from bot.delivery.metrics import Metrics
+from bot.delivery.turns import alarm_of
 from bot.errors import StoreError
-from bot.logs import describe, log
-from bot.metrics import Metrics
 from bot.store import Arrival, ChatKey, Handled, Incoming, Origin, Outgoing, Priority, Store, Verdict
-from bot.turns import alarm_of
 
 MAX_CARDED: Final = 5_000
 TROUBLE_STAYS: Final = 120.0  # seconds, if nothing more comes that could be stored

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, Protocol, runtime_checkable
 
+from bot.delivery.chat_queues import Lane, Lanes
+from bot.delivery.circuit_breaker import PAUSES, Trials
+from bot.delivery.logs import describe, log
+from bot.delivery.metrics import Metrics
+from bot.delivery.rate_limit import Pace
 from bot.errors import StoreError
-from bot.lanes import Lane, Lanes
-from bot.logs import describe, log
-from bot.metrics import Metrics
-from bot.pace import Pace
 from bot.store import ChatKey, Mark, Outgoing, Priority, Store
-from bot.trials import PAUSES, Trials
 
 IN_FLIGHT: Final = 16  # in each channel: what a kill can send twice
 FOR_EMERGENCIES: Final = 2  # of these

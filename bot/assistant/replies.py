@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from bot.assistant.conversation import Block, BlockKind, Button, Reply
 from bot.content import Content, Entry, fill
 from bot.content.red_flags import Card, RedFlag
-from bot.conversation import Block, BlockKind, Button, Reply
 from bot.safety import Level
 
 # Telegram allows 4,096 UTF-16 units; cards and answers are far below, so only a clinic's own long text is cut.

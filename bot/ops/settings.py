@@ -1,6 +1,6 @@
 """All settings: environment variables, or the same names in ``.env``. Secrets also as ``NAME_FILE``.
 
-Only bot/service.py and bot/cli.py read them; everybody else gets values. ``.env.example`` lists them all.
+Only bot/ops and bot/cli read them; everybody else gets values. ``.env.example`` lists them all.
 """
 
 import io
@@ -29,7 +29,7 @@ NOT_USABLE: Final = (
 )
 # What earlier versions had: a line in the log, never a refusal to start.
 RETIRED: Final = {"matcher_second_stage": "The model always hears."}
-ROOT: Final = Path(__file__).parent.parent
+ROOT: Final = Path(__file__).parents[2]
 ERASED: Final = "what this chat was about, your unanswered questions and your 👍 and 👎"
 
 

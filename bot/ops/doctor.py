@@ -12,10 +12,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.backup import Backups, verify_backup
+from bot.delivery.logs import Redactor
 from bot.errors import BotError, ContentError
-from bot.logs import Redactor
-from bot.settings import Settings
+from bot.ops.backup import Backups, verify_backup
+from bot.ops.settings import Settings
 from bot.staff.folder import unwritable_folder
 
 if TYPE_CHECKING:

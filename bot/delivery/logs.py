@@ -16,7 +16,7 @@ from bot.errors import BotError
 
 TOKEN = re.compile(r"\d{5,}:[A-Za-z0-9_-]{6,}")
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
-HOME = Path(__file__).parent.parent
+HOME = Path(__file__).parents[2]
 
 
 def describe(error: BaseException) -> str:
