@@ -55,7 +55,8 @@ class FreeAssistant:
 
 
 def main() -> None:
-    from bot import cli, service
+    from bot.cli.main import main as run_command
+    from bot.ops import service
 
     def free_build(*_: Any, **__: Any) -> Any:
         return FreeAssistant()
@@ -64,7 +65,7 @@ def main() -> None:
     service.starting_content = lambda *_: SimpleNamespace(version="free")  # type: ignore[assignment, return-value]
     service.Service._make_office = lambda *_: None  # type: ignore[assignment, method-assign]
     sys.argv[1:] = ["run"]
-    cli.main()
+    run_command()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from typing import Any
 
 from serving import FakeAssistant
 
-from bot import cli, service
+from bot.cli.main import main as run_command
+from bot.ops import service
 
 
 def fake_build(*_: Any, **__: Any) -> Any:
@@ -25,4 +26,4 @@ service.Service._make_office = lambda *_: None  # type: ignore[assignment, metho
 
 if __name__ == "__main__":
     sys.argv[1:] = ["run"]
-    cli.main()
+    run_command()

@@ -68,7 +68,7 @@ class Receiver:
             try:
                 return salvage(update, me.channel, now, error)
             except Exception:  # not even an update id: nothing to store it under
-                self._metrics.set_aside += 1
+                self._metrics.dead_letters += 1
                 return None
 
     async def _tell_staff(self, staff: Staff, update: dict[str, Any]) -> None:

@@ -125,9 +125,9 @@ def ask(
 def _overrides(settings: "Settings") -> "Overrides":
     """What staff switched off, as the running bot keeps it."""
     from bot.staff.switches import NOTE, read_overrides
-    from bot.store import noted
+    from bot.store import read_note
 
-    return read_overrides(noted(settings.database_url, NOTE))
+    return read_overrides(read_note(settings.database_url, NOTE))
 
 
 def _utterance(line: bytes, number: int) -> str:

@@ -80,14 +80,13 @@ def add_operator_commands(app: typer.Typer, settings: "Callable[[], Settings]") 
         row: Annotated[int | None, typer.Option("--row", help="Only this one.")] = None,
     ) -> None:
         """List messages that could not be read, stored or answered and were set aside, without their text."""
-        from bot.store import retry as put_back
-        from bot.store import stuck as listed
+        from bot.store import list_dead_letters, retry_dead_letters
 
         url = f"sqlite:///{service_database(settings())}"
         if retry:
-            typer.echo(f"{put_back(url, row)} message(s) put back.")
+            typer.echo(f"{retry_dead_letters(url, row)} message(s) put back.")
             return
-        found = listed(url)
+        found = list_dead_letters(url)
         for one in found:
             typer.echo(f"{one.id}  {one.received_at:%Y-%m-%d %H:%M}  {one.channel}  {one.kind}  {one.error}")
         typer.echo(f"{len(found)} set aside.")
@@ -96,9 +95,9 @@ def add_operator_commands(app: typer.Typer, settings: "Callable[[], Settings]") 
     @app.command()
     def missed() -> None:
         """List what nobody could answer, identifiers taken out, newest first."""
-        from bot.store import missed as listed
+        from bot.store import list_missed
 
-        found = listed(f"sqlite:///{service_database(settings())}")
+        found = list_missed(f"sqlite:///{service_database(settings())}")
         for row in found:
             guesses = f"  ({', '.join(row.candidates)}?)" if row.candidates else ""
             typer.echo(f"{row.asked_at:%Y-%m-%d %H:%M}  {row.times} ×  {row.reason}: {row.utterance}{guesses}")

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)
-class Lane(Generic[T]):
+class ChatQueue(Generic[T]):
     """One chat's queue. ``is_busy``: its first item is in hand. ``not_before``: monotonic seconds."""
 
     key: ChatKey
@@ -29,9 +29,9 @@ class Lane(Generic[T]):
         return min(priority for priority, _ in self.items)
 
 
-class Lanes(Generic[T]):
+class ChatQueues(Generic[T]):
     def __init__(self) -> None:
-        self._lanes: dict[ChatKey, Lane[T]] = {}
+        self._queues: dict[ChatKey, ChatQueue[T]] = {}
         self._ready: list[tuple[int, int, ChatKey]] = []
         self._delayed: list[tuple[float, int, ChatKey]] = []
         self._order = 0
@@ -40,84 +40,84 @@ class Lanes(Generic[T]):
     def __len__(self) -> int:
         return self._count
 
-    def get(self, key: ChatKey) -> Lane[T] | None:
-        return self._lanes.get(key)
+    def get(self, key: ChatKey) -> ChatQueue[T] | None:
+        return self._queues.get(key)
 
-    def put(self, key: ChatKey, item: T, priority: Priority) -> Lane[T]:
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lanes[key] = Lane(key)
-        lane.items.append((priority, item))
+    def put(self, key: ChatKey, item: T, priority: Priority) -> ChatQueue[T]:
+        queue = self._queues.get(key)
+        if queue is None:
+            queue = self._queues[key] = ChatQueue(key)
+        queue.items.append((priority, item))
         self._count += 1
-        if not lane.is_busy and (len(lane.items) == 1 or priority < Priority.NORMAL):
-            self._make_ready(lane)
-        return lane
+        if not queue.is_busy and (len(queue.items) == 1 or priority < Priority.NORMAL):
+            self._make_ready(queue)
+        return queue
 
-    def next(self, now: float, worst: Priority = Priority.NORMAL) -> tuple[Lane[T] | None, float | None]:
-        """The lane to serve now and, without one, the seconds until there may be one."""
+    def pick(self, now: float, worst: Priority = Priority.NORMAL) -> tuple[ChatQueue[T] | None, float | None]:
+        """The queue to serve now and, without one, the seconds until there may be one."""
         while self._delayed and self._delayed[0][0] <= now:
             _, _, key = heapq.heappop(self._delayed)
-            lane = self._lanes.get(key)
-            if lane and lane.items and not lane.is_busy and lane.not_before <= now:
-                self._make_ready(lane)
+            queue = self._queues.get(key)
+            if queue and queue.items and not queue.is_busy and queue.not_before <= now:
+                self._make_ready(queue)
         while self._ready:
             priority, _, key = self._ready[0]
             if priority > worst:
                 return None, None  # a place that becomes free wakes the caller
             heapq.heappop(self._ready)
-            lane = self._lanes.get(key)
-            if lane and lane.items and not lane.is_busy and lane.not_before <= now:
-                return lane, None
+            queue = self._queues.get(key)
+            if queue and queue.items and not queue.is_busy and queue.not_before <= now:
+                return queue, None
         return None, max(0.0, self._delayed[0][0] - now) if self._delayed else None
 
-    def start(self, lane: Lane[T]) -> None:
-        lane.is_busy = True
+    def start(self, queue: ChatQueue[T]) -> None:
+        queue.is_busy = True
 
-    def delay(self, lane: Lane[T], until: float) -> None:
+    def delay(self, queue: ChatQueue[T], until: float) -> None:
         """Not before ``until``."""
-        lane.is_busy = False
-        lane.not_before = until
+        queue.is_busy = False
+        queue.not_before = until
         self._order += 1
-        heapq.heappush(self._delayed, (until, self._order, lane.key))
+        heapq.heappush(self._delayed, (until, self._order, queue.key))
 
-    def again(self, lane: Lane[T], item: T, until: float) -> None:
+    def retry(self, queue: ChatQueue[T], item: T, until: float) -> None:
         """The item in hand failed: ``item`` takes its place, not before ``until``."""
-        lane.items[0] = (lane.items[0][0], item)
-        self.delay(lane, until)
+        queue.items[0] = (queue.items[0][0], item)
+        self.delay(queue, until)
 
-    def finish(self, lane: Lane[T]) -> None:
+    def finish(self, queue: ChatQueue[T]) -> None:
         """The item in hand is over."""
-        if not lane.items:  # drained meanwhile
+        if not queue.items:  # drained meanwhile
             return
-        lane.items.popleft()
+        queue.items.popleft()
         self._count -= 1
-        lane.is_busy = False
-        lane.not_before = 0.0
-        if lane.items:
-            self._make_ready(lane)
+        queue.is_busy = False
+        queue.not_before = 0.0
+        if queue.items:
+            self._make_ready(queue)
         else:
-            self._lanes.pop(lane.key, None)
+            self._queues.pop(queue.key, None)
 
-    def drain(self, key: ChatKey) -> list[T]:
+    def take_out(self, key: ChatKey) -> list[T]:
         """Takes a chat's whole queue out, the item in hand included."""
-        lane = self._lanes.pop(key, None)
-        if lane is None:
+        queue = self._queues.pop(key, None)
+        if queue is None:
             return []
-        items = [item for _, item in lane.items]
-        lane.items.clear()
+        items = [item for _, item in queue.items]
+        queue.items.clear()
         self._count -= len(items)
         return items
 
     def items(self) -> list[T]:
-        return [item for lane in self._lanes.values() for _, item in lane.items]
+        return [item for queue in self._queues.values() for _, item in queue.items]
 
     def wake_all(self) -> None:
         """Nothing is delayed any longer."""
-        for lane in self._lanes.values():
-            if lane.not_before and not lane.is_busy and lane.items:
-                lane.not_before = 0.0
-                self._make_ready(lane)
+        for queue in self._queues.values():
+            if queue.not_before and not queue.is_busy and queue.items:
+                queue.not_before = 0.0
+                self._make_ready(queue)
 
-    def _make_ready(self, lane: Lane[T]) -> None:
+    def _make_ready(self, queue: ChatQueue[T]) -> None:
         self._order += 1
-        heapq.heappush(self._ready, (int(lane.priority), self._order, lane.key))
+        heapq.heappush(self._ready, (int(queue.priority), self._order, queue.key))

@@ -10,7 +10,7 @@ from typing import Final
 
 from bot.assistant import Assistant
 from bot.assistant.conversation import Conversation, Message
-from bot.delivery.chat_queues import Lane, Lanes
+from bot.delivery.chat_queues import ChatQueue, ChatQueues
 from bot.delivery.intake import Arriving, Intake
 from bot.delivery.logs import describe, log
 from bot.delivery.metrics import Metrics
@@ -46,9 +46,9 @@ class Inbox:
         self._put = put
         self._waiting_out = waiting_out
         self._metrics = metrics
-        self._intake = Intake(store, current, send_now, self._remembered, self._take, metrics)
+        self._intake = Intake(store, current, send_now, self._load_conversations, self._enqueue, metrics)
         self._turns = Turns(current, metrics, staff)
-        self._lanes: Lanes[Incoming] = Lanes()
+        self._queues: ChatQueues[Incoming] = ChatQueues()
         self._conversations: dict[ChatKey, Conversation] = {}  # of chats with a message in hand
         self._held: set[int] = set()
         self._changed = asyncio.Event()
@@ -56,11 +56,11 @@ class Inbox:
         self._is_stopping = False
 
     def __len__(self) -> int:
-        return len(self._lanes)
+        return len(self._queues)
 
     @property
     def is_full(self) -> bool:
-        return len(self._lanes) + self._waiting_out() >= MAX_WAITING
+        return len(self._queues) + self._waiting_out() >= MAX_WAITING
 
     @property
     def trouble(self) -> str:
@@ -70,7 +70,7 @@ class Inbox:
     def oldest(self) -> float:
         """Seconds the oldest message has waited to be answered."""
         now = datetime.now(UTC)
-        return max(((now - one.message.now).total_seconds() for one in self._lanes.items()), default=0.0)
+        return max(((now - one.message.now).total_seconds() for one in self._queues.items()), default=0.0)
 
     async def accept(
         self,
@@ -81,7 +81,7 @@ class Inbox:
         """Screens and stores messages; they are on disk when it returns. True for each new one, False for a known one.
 
         ``origins``: by update id, what the channel wants back in ``Outgoing.origin``. ``faults``: by update id, why a
-        message could not be read as it came; it is set aside. Raises Full or StoreError; before a StoreError the cards
+        message could not be read as it came; it becomes a dead letter. Raises Full or StoreError; before a StoreError the cards
         of alarms were sent from memory, once per update id.
         """
         if not messages:
@@ -94,7 +94,7 @@ class Inbox:
         ]
         return await self._intake.accept(arriving)
 
-    async def _remembered(self, arriving: Sequence[Arriving]) -> dict[ChatKey, Conversation]:
+    async def _load_conversations(self, arriving: Sequence[Arriving]) -> dict[ChatKey, Conversation]:
         keys = {(one.message.channel, one.message.chat) for one in arriving}
         known = {key: self._conversations[key] for key in keys if key in self._conversations}
         try:
@@ -105,19 +105,19 @@ class Inbox:
             log().error("what is remembered of chats could not be read", error=describe(error))
         return known
 
-    def _take(self, stored: Iterable[Incoming]) -> None:
+    def _enqueue(self, stored: Iterable[Incoming]) -> None:
         for one in stored:
             if one.id not in self._held:
                 self._held.add(one.id)
-                self._lanes.put(one.key, one, one.priority)
+                self._queues.put(one.key, one, one.priority)
         self._changed.set()
 
     async def recover(self) -> None:
         """Takes up what an earlier run stored and did not answer, or what was put back to be tried again."""
-        self._take(await self._store.load_inbox())
+        self._enqueue(await self._store.load_inbox())
 
-    async def sweep(self) -> None:
-        """Every half minute looks for messages that were put back (`python -m bot stuck --retry`)."""
+    async def pick_up_retried(self) -> None:
+        """Every half minute looks for dead letters that were put back (`python -m bot stuck --retry`)."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             with contextlib.suppress(StoreError):
@@ -132,9 +132,9 @@ class Inbox:
             if len(self._batches) < 2:
                 batch, pause = self._next_batch()
                 if batch:
-                    task = asyncio.create_task(self._answer(batch))
+                    task = asyncio.create_task(self._answer_batch(batch))
                     self._batches.add(task)
-                    task.add_done_callback(self._ended)
+                    task.add_done_callback(self._end_batch)
                     await asyncio.sleep(0)
                     continue
             with contextlib.suppress(TimeoutError):
@@ -148,60 +148,60 @@ class Inbox:
         if self._batches:
             await asyncio.wait(self._batches, timeout=patience)
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
+    def _end_batch(self, task: "asyncio.Task[None]") -> None:
         self._batches.discard(task)
         self._changed.set()
         if not task.cancelled() and (error := task.exception()):
             log().error("answering failed by a bug", error=describe(error))
 
-    def _next_batch(self) -> tuple[list[Lane[Incoming]], float | None]:
-        batch: list[Lane[Incoming]] = []
+    def _next_batch(self) -> tuple[list[ChatQueue[Incoming]], float | None]:
+        batch: list[ChatQueue[Incoming]] = []
         now = time.monotonic()
         while len(batch) < TOGETHER:
-            lane, wait = self._lanes.next(now)
-            if lane is None:
+            queue, wait = self._queues.pick(now)
+            if queue is None:
                 return batch, wait
-            if _is_suspect(lane.first) and batch:  # it may have killed the last run: alone
-                self._lanes.delay(lane, now)
+            if _is_suspect(queue.first) and batch:  # it may have killed the last run: alone
+                self._queues.delay(queue, now)
                 return batch, None
-            self._lanes.start(lane)
-            batch.append(lane)
-            if _is_suspect(lane.first):
+            self._queues.start(queue)
+            batch.append(queue)
+            if _is_suspect(queue.first):
                 return batch, None
         return batch, None
 
-    async def _answer(self, batch: list[Lane[Incoming]]) -> None:
-        handled: list[tuple[Lane[Incoming], Handled]] = []
+    async def _answer_batch(self, batch: list[ChatQueue[Incoming]]) -> None:
+        handled: list[tuple[ChatQueue[Incoming], Handled]] = []
         try:
-            await self._prepare(batch)
-            for lane in batch:
-                one = await self._turn(lane)
+            await self._prepare_batch(batch)
+            for queue in batch:
+                one = await self._answer_first(queue)
                 if one is not None:
-                    handled.append((lane, one))
+                    handled.append((queue, one))
         except Exception as error:  # the store's, or a bug: no chat may wait for ever because of another's message
-            await self._postpone(batch, error)
+            await self._postpone_batch(batch, error)
             return
         if handled:
-            await self._finish(handled)
+            await self._store_turns(handled)
 
-    async def _prepare(self, batch: list[Lane[Incoming]]) -> None:
+    async def _prepare_batch(self, batch: list[ChatQueue[Incoming]]) -> None:
         """Loads what is remembered of the chats; counts a try of what an earlier run had in hand, before trying."""
-        recovered = [lane.first.id for lane in batch if lane.first.is_recovered]
+        recovered = [queue.first.id for queue in batch if queue.first.is_recovered]
         if recovered:
             await self._store.count_attempts(recovered)
-        unknown = [lane.key for lane in batch if lane.key not in self._conversations]
+        unknown = [queue.key for queue in batch if queue.key not in self._conversations]
         if unknown:
             found = await self._store.conversations(unknown)
             self._conversations |= {key: found.get(key, Conversation()) for key in unknown}
 
-    async def _turn(self, lane: Lane[Incoming]) -> Handled | None:
-        """What came of a lane's first message; None when it failed and will be tried again or was set aside."""
-        incoming, conversation = lane.first, self._conversations[lane.key]
+    async def _answer_first(self, queue: ChatQueue[Incoming]) -> Handled | None:
+        """What came of a chat's first message; None when it failed and will be tried again or was set aside."""
+        incoming, conversation = queue.first, self._conversations[queue.key]
         if incoming.attempts >= MAX_TRIES:
-            await self._set_aside(lane, incoming.fault or "it never came back from being answered")
+            await self._move_to_dead_letters(queue, incoming.fault or "it never came back from being answered")
             return None
         try:
-            return await self._turns.take(incoming, conversation)
+            return await self._turns.answer_message(incoming, conversation)
         except Exception as error:
             log().error(
                 "a message could not be answered", row=incoming.id, attempt=incoming.attempts + 1, error=describe(error)
@@ -210,21 +210,21 @@ class Inbox:
             if tried.attempts < MAX_TRIES:
                 if not incoming.is_recovered:
                     await self._store.count_attempts([incoming.id], type(error).__name__)
-                self._lanes.again(lane, tried, time.monotonic() + PAUSES[min(tried.attempts, 5) - 1])
+                self._queues.retry(queue, tried, time.monotonic() + PAUSES[min(tried.attempts, 5) - 1])
             else:
-                await self._set_aside(lane, type(error).__name__)
+                await self._move_to_dead_letters(queue, type(error).__name__)
             return None
 
-    async def _set_aside(self, lane: Lane[Incoming], fault: str) -> None:
-        incoming = lane.first
-        given_up = await self._turns.give_up(incoming, self._conversations[lane.key])
-        self._put(await self._store.set_aside(given_up, fault))
-        self._metrics.set_aside += 1
+    async def _move_to_dead_letters(self, queue: ChatQueue[Incoming], fault: str) -> None:
+        incoming = queue.first
+        given_up = await self._turns.give_up_on(incoming, self._conversations[queue.key])
+        self._put(await self._store.add_dead_letter(given_up, fault))
+        self._metrics.dead_letters += 1
         log().error("a message was set aside; see `python -m bot stuck`", row=incoming.id, why=fault)
-        self._conversations[lane.key] = given_up.conversation
-        self._close(lane)
+        self._conversations[queue.key] = given_up.conversation
+        self._close_first(queue)
 
-    async def _finish(self, handled: list[tuple[Lane[Incoming], Handled]]) -> None:
+    async def _store_turns(self, handled: list[tuple[ChatQueue[Incoming], Handled]]) -> None:
         """Stores turns, for as long as it takes: an answer found is not thrown away because the disk is full."""
         turns = [one for _, one in handled]
         for attempt in range(1_000_000):
@@ -241,40 +241,40 @@ class Inbox:
                 await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
             except Exception as error:  # what came of one message is what can't be stored
                 log().error("an answer can't be stored", error=describe(error))
-                await self._finish_each(handled, type(error).__name__)
+                await self._store_each(handled, type(error).__name__)
                 return
-        for lane, one in handled:
-            self._conversations[lane.key] = one.conversation
-            self._close(lane)
+        for queue, one in handled:
+            self._conversations[queue.key] = one.conversation
+            self._close_first(queue)
         self._put(due)
         self._changed.set()
 
-    async def _finish_each(self, handled: list[tuple[Lane[Incoming], Handled]], fault: str) -> None:
+    async def _store_each(self, handled: list[tuple[ChatQueue[Incoming], Handled]], fault: str) -> None:
         """One by one, so that the one to blame is set aside alone; an alarm still goes out."""
         if len(handled) > 1:
             for one in handled:
-                await self._finish([one])
+                await self._store_turns([one])
             return
-        ((lane, turn),) = handled
+        ((queue, turn),) = handled
         await self._intake.send_alarms([turn])
         try:
-            await self._set_aside(lane, fault)
+            await self._move_to_dead_letters(queue, fault)
         except Exception as error:
-            await self._postpone([lane], error)
+            await self._postpone_batch([queue], error)
 
-    def _close(self, lane: Lane[Incoming]) -> None:
-        self._held.discard(lane.first.id)
-        self._lanes.finish(lane)
-        if self._lanes.get(lane.key) is None:
-            self._conversations.pop(lane.key, None)
+    def _close_first(self, queue: ChatQueue[Incoming]) -> None:
+        self._held.discard(queue.first.id)
+        self._queues.finish(queue)
+        if self._queues.get(queue.key) is None:
+            self._conversations.pop(queue.key, None)
         self._changed.set()
 
-    async def _postpone(self, batch: list[Lane[Incoming]], error: Exception) -> None:
+    async def _postpone_batch(self, batch: list[ChatQueue[Incoming]], error: Exception) -> None:
         self._metrics.store_failures += 1
         log().error("messages can't be answered", why=str(error) if isinstance(error, StoreError) else describe(error))
-        for lane in batch:
-            if lane.is_busy:
-                self._lanes.delay(lane, time.monotonic() + PAUSES[2])
+        for queue in batch:
+            if queue.is_busy:
+                self._queues.delay(queue, time.monotonic() + PAUSES[2])
 
 
 def _is_suspect(incoming: Incoming) -> bool:

@@ -56,7 +56,7 @@ class _Call:
 
 
 class Intake:
-    """``remember`` gives what is remembered of the chats of messages; ``take`` gets each message as soon as it is stored,
+    """``load_conversations`` gives what is remembered of the chats of messages; ``enqueue`` gets each message as soon as it is stored,
     to be answered."""
 
     def __init__(
@@ -64,15 +64,15 @@ class Intake:
         store: Store,
         current: Callable[[], Assistant],
         send_now: Callable[[Outgoing], Awaitable[bool]],
-        remember: Callable[[Sequence[Arriving]], Awaitable[dict[ChatKey, Conversation]]],
-        take: Callable[[Iterable[Incoming]], None],
+        load_conversations: Callable[[Sequence[Arriving]], Awaitable[dict[ChatKey, Conversation]]],
+        enqueue: Callable[[Iterable[Incoming]], None],
         metrics: Metrics,
     ) -> None:
         self._store = store
         self._current = current
         self._send_now = send_now
-        self._remember = remember
-        self._take = take
+        self._load_conversations = load_conversations
+        self._enqueue = enqueue
         self._calls: list[_Call] = []
         self._accepting: asyncio.Task[None] | None = None
         self._metrics = metrics
@@ -101,7 +101,7 @@ class Intake:
             calls, self._calls = self._calls, []
             arriving = [one for call in calls for one in call.arriving]
             try:
-                answers = iter(await self._accept(arriving, await self._remember(arriving)))
+                answers = iter(await self._accept_messages(arriving, await self._load_conversations(arriving)))
             except Exception as error:
                 for call in calls:
                     call.fail(error)
@@ -109,12 +109,16 @@ class Intake:
                 for call in calls:
                     call.succeed(tuple(next(answers) for _ in call.arriving))
 
-    async def _accept(self, arriving: Sequence[Arriving], remembered: Mapping[ChatKey, Conversation]) -> list[bool]:
-        screened = await asyncio.to_thread(self._screen, arriving, remembered)  # encoding must not hold up the loop
+    async def _accept_messages(
+        self, arriving: Sequence[Arriving], remembered: Mapping[ChatKey, Conversation]
+    ) -> list[bool]:
+        screened = await asyncio.to_thread(
+            self._screen_messages, arriving, remembered
+        )  # encoding must not hold up the loop
         try:
             stored = await self._store.accept([one.arrival for one in screened])
         except StoreError as error:
-            await self._fail(str(error), screened)
+            await self._record_failure(str(error), screened)
             raise
         except Exception as error:
             if len(arriving) == 1:
@@ -122,7 +126,7 @@ class Intake:
             return await self._accept_each(arriving, remembered)
         self._trouble = ""
         self._accepted += len(stored)
-        self._take(one for one in stored if one is not None)
+        self._enqueue(one for one in stored if one is not None)
         for came, one in zip(arriving, stored, strict=True):
             self._metrics.received[came.message.kind.value] += one is not None
             self._metrics.duplicates += one is None
@@ -138,7 +142,7 @@ class Intake:
             for place, one in enumerate(arriving):
                 if place not in answers:
                     try:
-                        (answers[place],) = await self._accept([one], remembered)
+                        (answers[place],) = await self._accept_messages([one], remembered)
                     except StoreError as error:
                         failure = error
         if failure:
@@ -149,23 +153,27 @@ class Intake:
         """A bug, met by one message. If others were stored since it first failed, it is the message's fault and it is
         dropped; if not, nobody knows yet, and it is not acknowledged."""
         key = (one.arrival.message.channel, one.arrival.message.update_id)
-        await self._fail(f"Messages can't be stored ({type(error).__name__}). See `python -m bot doctor`.", [one])
+        await self._record_failure(
+            f"Messages can't be stored ({type(error).__name__}). See `python -m bot doctor`.", [one]
+        )
         if self._failing.setdefault(key, self._accepted) == self._accepted:
             if len(self._failing) > MAX_CARDED:
                 self._failing.popitem(last=False)
             raise StoreError(self._trouble) from error
         del self._failing[key]
         self._trouble = ""
-        self._metrics.set_aside += 1
+        self._metrics.dead_letters += 1
         log().error("a message that can't be stored is dropped", error=describe(error))
         return False
 
-    async def _fail(self, trouble: str, screened: Sequence[Screened]) -> None:
+    async def _record_failure(self, trouble: str, screened: Sequence[Screened]) -> None:
         self._trouble, self._failed_at = trouble, time.monotonic()
         self._metrics.store_failures += 1
         await self._send_cards(screened)
 
-    def _screen(self, arriving: Sequence[Arriving], remembered: Mapping[ChatKey, Conversation]) -> list["Screened"]:
+    def _screen_messages(
+        self, arriving: Sequence[Arriving], remembered: Mapping[ChatKey, Conversation]
+    ) -> list["Screened"]:
         """Each message with its verdict; earlier messages of the same chat among them are heard too."""
         assistant = self._current()
         heard = dict(remembered)

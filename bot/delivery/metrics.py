@@ -41,7 +41,7 @@ class Metrics:
     sent: Counter[str] = field(default_factory=Counter)  # by result
     retries: Counter[str] = field(default_factory=Counter)  # by cause
     api_errors: Counter[str] = field(default_factory=Counter)  # by cause
-    set_aside: int = 0
+    dead_letters: int = 0  # bot_set_aside_total
     rate_limited: int = 0
     store_failures: int = 0
     direct_cards: int = 0
@@ -80,7 +80,7 @@ class _Collector:
         yield counter("replies_sent", "Replies by result.", ("result",), m.sent)
         yield counter("send_retries", "Sends tried again, by cause.", ("cause",), m.retries)
         yield counter("api_errors", "Failed calls of Telegram, by cause.", ("cause",), m.api_errors)
-        yield counter("set_aside", "Messages that can't be read, stored or answered.", (), {"": m.set_aside})
+        yield counter("set_aside", "Messages that can't be read, stored or answered.", (), {"": m.dead_letters})
         yield counter("rate_limited", "Messages over a chat's limit.", (), {"": m.rate_limited})
         yield counter("store_failures", "Failed transactions.", (), {"": m.store_failures})
         yield counter("direct_cards", "Alarm cards sent from memory.", (), {"": m.direct_cards})

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, Protocol, runtime_checkable
 
-from bot.delivery.chat_queues import Lane, Lanes
-from bot.delivery.circuit_breaker import PAUSES, Trials
+from bot.delivery.chat_queues import ChatQueue, ChatQueues
+from bot.delivery.circuit_breaker import PAUSES, CircuitBreaker
 from bot.delivery.logs import describe, log
 from bot.delivery.metrics import Metrics
-from bot.delivery.rate_limit import Pace
+from bot.delivery.rate_limit import RateLimiter
 from bot.errors import StoreError
 from bot.store import ChatKey, Mark, Outgoing, Priority, Store
 
@@ -83,13 +83,17 @@ class Probed(Protocol):
 
 
 class Outbox:
-    """``paces``: the flood limits of channels, by name; a channel without an entry has none."""
+    """``limiters``: the flood limits of channels, by name; a channel without an entry has none."""
 
     def __init__(
-        self, store: Store, channels: Iterable[Channel], metrics: Metrics, paces: Mapping[str, Pace] | None = None
+        self,
+        store: Store,
+        channels: Iterable[Channel],
+        metrics: Metrics,
+        limiters: Mapping[str, RateLimiter] | None = None,
     ) -> None:
         self._store = store
-        self._outs = {one.name: _Out(one, (paces or {}).get(one.name) or Pace()) for one in channels}
+        self._outs = {one.name: _Outlet(one, (limiters or {}).get(one.name) or RateLimiter()) for one in channels}
         self._metrics = metrics
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
@@ -98,18 +102,18 @@ class Outbox:
         self.watcher: Watcher | None = None
 
     def __len__(self) -> int:
-        return sum(len(out.lanes) for out in self._outs.values())
+        return sum(len(out.queues) for out in self._outs.values())
 
     def oldest(self) -> float:
         """Seconds the oldest reply has waited to be sent."""
         now = time.time()
-        return max((now - one.since for out in self._outs.values() for one in out.lanes.items()), default=0.0)
+        return max((now - one.since for out in self._outs.values() for one in out.queues.items()), default=0.0)
 
     def put(self, due: Iterable[Outgoing]) -> None:
         """Takes over replies that are stored already."""
         for outgoing in due:
             if out := self._outs.get(outgoing.channel):
-                out.lanes.put(outgoing.key, outgoing, outgoing.priority)
+                out.queues.put(outgoing.key, outgoing, outgoing.priority)
         self._changed.set()
 
     def release(self, key: ChatKey) -> None:
@@ -129,7 +133,7 @@ class Outbox:
         if (out := self._outs.get(outgoing.channel)) is None:
             return False
         for pause in PAUSES[:3]:
-            match await self._try(out.channel, outgoing):
+            match await self._try_send(out.channel, outgoing):
                 case Sent():
                     self._metrics.direct_cards += 1
                     return True
@@ -147,7 +151,7 @@ class Outbox:
         """Sends until ``stop``."""
         while not self._is_stopping:
             self._changed.clear()
-            pause = self._start_what_may()
+            pause = self._start_sends()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._changed.wait()
@@ -161,102 +165,102 @@ class Outbox:
             for task in late:
                 task.cancel()
 
-    def _start_what_may(self) -> float | None:
+    def _start_sends(self) -> float | None:
         """Starts every send that may start now; returns the seconds until another may, None if only a change helps."""
         now = time.monotonic()
-        pauses = [self._start_of(out, now) for out in self._outs.values()]
+        pauses = [self._start_sends_of(out, now) for out in self._outs.values()]
         return min((pause for pause in pauses if pause is not None), default=None)
 
-    def _start_of(self, out: "_Out", now: float) -> float | None:
+    def _start_sends_of(self, out: "_Outlet", now: float) -> float | None:
         while out.in_flight < IN_FLIGHT and not self._is_stopping:
             hold = out.hold(now)
             is_reserved = out.in_flight >= IN_FLIGHT - FOR_EMERGENCIES
             only_emergencies = is_reserved or hold != 0
-            if out.trials.is_flooded(now):
+            if out.breaker.is_flooded(now):
                 return hold
-            lane, wait = out.lanes.next(now, Priority.EMERGENCY if only_emergencies else Priority.NORMAL)
-            if lane is None:
+            queue, wait = out.queues.pick(now, Priority.EMERGENCY if only_emergencies else Priority.NORMAL)
+            if queue is None:
                 return _sooner(hold or None, wait)
-            if (wait := out.pace.chat_wait(lane.first.chat, now)) > 0:
-                out.lanes.delay(lane, now + wait)
+            if (wait := out.limiter.wait_for_chat(queue.first.chat, now)) > 0:
+                out.queues.delay(queue, now + wait)
                 continue
             if hold == 0:
-                out.trials.start(lane.key)
-            self._start(out, lane, now)
+                out.breaker.start_trial(queue.key)
+            self._start_send(out, queue, now)
         return None
 
-    def _start(self, out: "_Out", lane: Lane[Outgoing], now: float) -> None:
-        out.lanes.start(lane)
-        out.pace.take(lane.first.chat, now)
-        task = asyncio.create_task(self._send(out, lane, lane.first))
+    def _start_send(self, out: "_Outlet", queue: ChatQueue[Outgoing], now: float) -> None:
+        out.queues.start(queue)
+        out.limiter.count_send(queue.first.chat, now)
+        task = asyncio.create_task(self._send_first(out, queue, queue.first))
         self._tasks.add(task)
         out.in_flight += 1
-        task.add_done_callback(partial(self._ended, out))
+        task.add_done_callback(partial(self._end_send, out))
 
-    def _ended(self, out: "_Out", task: "asyncio.Task[None]") -> None:
+    def _end_send(self, out: "_Outlet", task: "asyncio.Task[None]") -> None:
         out.in_flight -= 1
         self._tasks.discard(task)
         self._changed.set()
         if not task.cancelled() and (error := task.exception()):
             log().error("sending failed by a bug", error=describe(error))
 
-    async def _send(self, out: "_Out", lane: Lane[Outgoing], outgoing: Outgoing) -> None:
+    async def _send_first(self, out: "_Outlet", queue: ChatQueue[Outgoing], outgoing: Outgoing) -> None:
         if (
-            out.trials.is_trial(outgoing.key)
+            out.breaker.is_trial(outgoing.key)
             and isinstance(out.channel, Probed)
             and not await out.channel.is_reachable()
         ):
-            self._fail(out, lane, outgoing, "unreachable")
+            self._retry_later(out, queue, outgoing, "unreachable")
             return
-        result = await self._try(out.channel, outgoing)
+        result = await self._try_send(out.channel, outgoing)
         now = time.monotonic()
-        if isinstance(result, Sent | Refused | Moved) and out.trials.worked():
+        if isinstance(result, Sent | Refused | Moved) and out.breaker.count_success():
             log().info("replies are sent again")
-            out.lanes.wake_all()
+            out.queues.wake_all()
         match result:
             case Sent(message_id):
-                await self._mark(Mark(outgoing, sent_id=message_id))
+                await self._mark_sent(Mark(outgoing, sent_id=message_id))
                 self._metrics.sent["sent"] += 1
                 self._metrics.delivery.add(max(0.0, time.time() - outgoing.since))
-                out.lanes.finish(lane)
+                out.queues.finish(queue)
                 self.release(outgoing.key)
             case Refused(why, True) if self.watcher and self.watcher.keeps(outgoing):
                 self._metrics.sent["kept"] += 1
                 log().warning("what a chat refused is kept for later", row=outgoing.id, why=why)
-                self._kept.setdefault(outgoing.key, []).extend(out.lanes.drain(outgoing.key))
+                self._kept.setdefault(outgoing.key, []).extend(out.queues.take_out(outgoing.key))
             case Refused(why):
-                await self._mark(Mark(outgoing, error=why))
+                await self._mark_sent(Mark(outgoing, error=why))
                 self._metrics.sent["refused"] += 1
                 log().warning("a reply was refused", row=outgoing.id, why=why)
-                out.lanes.finish(lane)
+                out.queues.finish(queue)
             case Wait(seconds):
                 self._metrics.retries["flood limit"] += 1
-                out.trials.flooded(outgoing.key, now, seconds)
-                out.lanes.again(lane, outgoing, now + seconds)
+                out.breaker.count_flood_limit(outgoing.key, now, seconds)
+                out.queues.retry(queue, outgoing, now + seconds)
             case Moved(chat):
-                await self._move(out, outgoing, chat)
+                await self._move_chat(out, outgoing, chat)
             case Again(why):
-                self._fail(out, lane, outgoing, why)
+                self._retry_later(out, queue, outgoing, why)
 
-    async def _try(self, channel: Channel, outgoing: Outgoing) -> Result:
+    async def _try_send(self, channel: Channel, outgoing: Outgoing) -> Result:
         try:
             return await channel.send(outgoing)
         except Exception as error:
             log().error("a channel could not send", row=outgoing.id, error=describe(error))
             return Again("bug") if outgoing.attempts < MAX_BUGS - 1 else Refused("bug")
 
-    def _fail(self, out: "_Out", lane: Lane[Outgoing], outgoing: Outgoing, why: str) -> None:
+    def _retry_later(self, out: "_Outlet", queue: ChatQueue[Outgoing], outgoing: Outgoing, why: str) -> None:
         now = time.monotonic()
         self._metrics.retries[why] += 1
-        was_down = out.trials.is_down
-        out.trials.failed(outgoing.key, now)
-        if out.trials.is_down and not was_down:
+        was_open = out.breaker.is_open
+        out.breaker.count_failure(outgoing.key, now)
+        if out.breaker.is_open and not was_open:
             log().warning("replies can't be sent; trying again", why=why)
         pause = PAUSES[min(outgoing.attempts, len(PAUSES) - 1)]
-        out.lanes.again(lane, replace(outgoing, attempts=outgoing.attempts + 1), now + pause)
+        out.queues.retry(queue, replace(outgoing, attempts=outgoing.attempts + 1), now + pause)
 
-    async def _mark(self, mark: Mark) -> None:
-        """Keeps the lane and its place in flight until the mark is stored: else a kill could double more than 16."""
+    async def _mark_sent(self, mark: Mark) -> None:
+        """Keeps the queue and its place in flight until the mark is stored: else a kill could double more than 16."""
         for attempt in range(1_000_000):
             try:
                 await self._store.mark(mark)
@@ -268,30 +272,30 @@ class Outbox:
             else:
                 return
 
-    async def _move(self, out: "_Out", outgoing: Outgoing, chat: str) -> None:
+    async def _move_chat(self, out: "_Outlet", outgoing: Outgoing, chat: str) -> None:
         log().info("a group has a new id")
         with contextlib.suppress(StoreError):
             await self._store.move_chat(outgoing.channel, outgoing.chat, chat)
-        waiting = [*self._kept.pop(outgoing.key, ()), *out.lanes.drain(outgoing.key)]
+        waiting = [*self._kept.pop(outgoing.key, ()), *out.queues.take_out(outgoing.key)]
         self.put(replace(one, chat=chat) for one in waiting)
         if self.watcher:
             await self.watcher.moved(outgoing.channel, outgoing.chat, chat)
 
 
 @dataclass(slots=True)
-class _Out:
+class _Outlet:
     """A channel with what waits for it."""
 
     channel: Channel
-    pace: Pace
-    lanes: Lanes[Outgoing] = field(default_factory=Lanes)
-    trials: Trials = field(default_factory=Trials)
+    limiter: RateLimiter
+    queues: ChatQueues[Outgoing] = field(default_factory=ChatQueues)
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     in_flight: int = 0
 
     def hold(self, now: float) -> float | None:
         """Seconds until something that is no emergency may be sent; 0 for now, None until a change."""
-        wait = self.trials.wait(now)
-        return None if wait is None else max(wait, self.pace.overall_wait(now))
+        wait = self.breaker.wait(now)
+        return None if wait is None else max(wait, self.limiter.wait_for_bot(now))
 
 
 def _sooner(first: float | None, second: float | None) -> float | None:

@@ -22,8 +22,11 @@ class _Bucket:
         return max(0.0, (1.0 - self.tokens) / self.rate)
 
 
-class Pace:
-    """``rate``: messages a second overall; 0 lifts all limits. Times are monotonic seconds."""
+class RateLimiter:
+    """Token buckets, one for the bot and one for each chat. Times are monotonic seconds.
+
+    ``rate``: messages a second overall; 0 lifts all limits.
+    """
 
     def __init__(self, rate: float = 0) -> None:
         self._is_on = rate > 0
@@ -32,13 +35,13 @@ class Pace:
         self._overall = _Bucket(rate or 1.0, size, size, 0.0)
         self._chats: dict[str, _Bucket] = {}
 
-    def overall_wait(self, now: float) -> float:
+    def wait_for_bot(self, now: float) -> float:
         return self._overall.wait(now) if self._is_on else 0.0
 
-    def chat_wait(self, chat: str, now: float) -> float:
+    def wait_for_chat(self, chat: str, now: float) -> float:
         return self._chat(chat, now).wait(now) if self._is_on else 0.0
 
-    def take(self, chat: str, now: float) -> None:
+    def count_send(self, chat: str, now: float) -> None:
         """Accounts for one message sent to ``chat``."""
         if not self._is_on:
             return
@@ -49,13 +52,13 @@ class Pace:
     def _chat(self, chat: str, now: float) -> _Bucket:
         if (bucket := self._chats.get(chat)) is None:
             if len(self._chats) >= MAX_CHATS:
-                self._forget_the_rested(now)
+                self._forget_full_buckets(now)
             is_group = chat.startswith("-")  # Telegram numbers groups below zero
             bucket = _Bucket(0.25 if is_group else 1.0, 5.0, 5.0, now)
             self._chats[chat] = bucket
         return bucket
 
-    def _forget_the_rested(self, now: float) -> None:
+    def _forget_full_buckets(self, now: float) -> None:
         for bucket in self._chats.values():
             bucket.wait(now)
         self._chats = {chat: bucket for chat, bucket in self._chats.items() if bucket.tokens < bucket.size}

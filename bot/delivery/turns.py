@@ -25,14 +25,14 @@ class Broken(BotError):
     """The assistant could only fall back because something in it failed; the text names the error's type."""
 
 
-class Speed:
+class ArrivalCounter:
     """Messages of a chat in a minute, by the time they arrived."""
 
     def __init__(self) -> None:
         self._arrivals: dict[ChatKey, deque[float]] = {}
         self._most = MAX_CHATS
 
-    def count(self, key: ChatKey, at: float) -> int:
+    def count_arrival(self, key: ChatKey, at: float) -> int:
         """How many came in the minute before ``at`` (seconds), this one included."""
         if len(self._arrivals) >= self._most and key not in self._arrivals:
             self._arrivals = {k: times for k, times in self._arrivals.items() if times[-1] > at - 60}
@@ -66,7 +66,7 @@ class Staff(Protocol):
     async def take(self, message: Message) -> Answered: ...
 
 
-def _still_true(
+def _reuse_screening(
     incoming: Incoming, message: Message, conversation: Conversation, assistant: Assistant
 ) -> Screening | None:
     """The screening at intake, if the same content would hear the same now: it costs as much as an answer."""
@@ -81,26 +81,30 @@ class Turns:
         self._current = current
         self._staff = staff
         self._metrics = metrics
-        self._speed = Speed()
+        self._arrivals = ArrivalCounter()
         self._yielded_at = time.monotonic()
 
-    async def take(self, incoming: Incoming, conversation: Conversation) -> Handled:
+    async def answer_message(self, incoming: Incoming, conversation: Conversation) -> Handled:
         """Answers one message. Raises only when both the answer and the screening broke, or there is no alarm."""
         if self._staff and self._staff.is_for(incoming.message):
             said = await self._staff.take(incoming.message)
             return Handled(incoming=incoming, conversation=conversation, reply=said.reply, toast=said.toast)
         assistant = self._current()
-        count = self._speed.count(incoming.key, incoming.message.now.timestamp()) if incoming.attempts == 0 else 0
+        count = (
+            self._arrivals.count_arrival(incoming.key, incoming.message.now.timestamp())
+            if incoming.attempts == 0
+            else 0
+        )
         message = replace(incoming.message, now=datetime.now(UTC))
         if count > MAX_PER_MINUTE:
-            return self._too_fast(assistant, replace(incoming, message=message), conversation, count)
-        screening = _still_true(incoming, message, conversation, assistant)
-        await self._breathe()
+            return self._answer_too_fast(assistant, replace(incoming, message=message), conversation, count)
+        screening = _reuse_screening(incoming, message, conversation, assistant)
+        await self._let_others_run()
         began = time.perf_counter()
         try:
             turn = assistant.reply(message, conversation, screening)
         except Exception as error:
-            card = self._card(assistant, incoming, message, conversation)
+            card = self._card_of_screening(assistant, incoming, message, conversation)
             if card is None:
                 raise
             log().error("an answer broke; the card goes out", row=incoming.id, error=describe(error))
@@ -119,13 +123,13 @@ class Turns:
             content_version=assistant.version,
         )
 
-    async def _breathe(self) -> None:
+    async def _let_others_run(self) -> None:
         """Lets sends and arrivals go on between the answers of a batch."""
         if time.monotonic() - self._yielded_at > PIECE_SECONDS:
             await asyncio.sleep(0)
             self._yielded_at = time.monotonic()
 
-    def _card(
+    def _card_of_screening(
         self, assistant: Assistant, incoming: Incoming, message: Message, conversation: Conversation
     ) -> Handled | None:
         """The screening's own answer when nothing else works; None when it raises no alarm."""
@@ -142,10 +146,12 @@ class Turns:
             content_version=assistant.version,
         )
 
-    def _too_fast(self, assistant: Assistant, incoming: Incoming, conversation: Conversation, count: int) -> Handled:
+    def _answer_too_fast(
+        self, assistant: Assistant, incoming: Incoming, conversation: Conversation, count: int
+    ) -> Handled:
         """Above 30 a minute a chat gets one notice and then nothing but the cards of alarms."""
         self._metrics.rate_limited += 1
-        card = self._card(assistant, incoming, incoming.message, conversation)
+        card = self._card_of_screening(assistant, incoming, incoming.message, conversation)
         if card is not None:
             return card
         said = assistant.content.phrases.too_many
@@ -155,15 +161,15 @@ class Turns:
         heard = conversation.hearing(screening.heard, incoming.message.now)
         return Handled(incoming=incoming, conversation=heard, reply=reply, content_version=assistant.version)
 
-    async def give_up(self, incoming: Incoming, conversation: Conversation) -> Handled:
-        """For a message that is set aside: the card that its screening at intake asked for, else the fallback, with the
+    async def give_up_on(self, incoming: Incoming, conversation: Conversation) -> Handled:
+        """For a message that becomes a dead letter: the card that its screening at intake asked for, else the fallback, with the
         clinic's phone. It is not screened again: that may be what broke."""
         assistant = self._current()
         if not incoming.message.chat:  # of what can't be read nobody may know whose it was
             return Handled(incoming=incoming, conversation=conversation, reply=None, content_version=assistant.version)
         if incoming.fault:  # never tried yet, and what is left of it may well be understood
             try:
-                return await self.take(incoming, conversation)
+                return await self.answer_message(incoming, conversation)
             except Exception as error:
                 log().error("what is left of a message could not be answered", error=describe(error))
         screening = incoming.verdict.screening if incoming.verdict else None

@@ -148,7 +148,7 @@ def _edits(settings: Settings) -> Iterator[Finding]:
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
-    from bot.store import database_path, is_served, stuck
+    from bot.store import database_path, is_served, list_dead_letters
     from bot.store.copies import verify
 
     path = database_path(settings.database_url)
@@ -160,7 +160,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
         yield wrong(f"{path} may be read by other users", f"chmod 600 {path}; the bot does so at each start.")
     yield fine(f"database {path}: every page is whole, {sum(rows.values())} rows")
     yield fine("the bot is running") if is_served(path) else note("the bot is not running", "Start it: `make run`.")
-    if count := len(stuck(settings.database_url)):
+    if count := len(list_dead_letters(settings.database_url)):
         yield wrong(f"{count} message(s) are set aside", "See `python -m bot stuck`; after a fix, `stuck --retry`.")
     else:
         yield fine("no message is set aside")
@@ -262,7 +262,7 @@ def clock(server_date: str) -> Finding:
 
 def _webhook(info: Any, settings: Settings) -> Finding:
     from bot.channels.telegram_webhook import PATH, REFUSED
-    from bot.store import noted
+    from bot.store import read_note
 
     is_wanted = settings.telegram_webhook_url
     url = str(info.get("url", ""))
@@ -272,7 +272,7 @@ def _webhook(info: Any, settings: Settings) -> Finding:
             "a webhook is set, but the bot polls", "Start the bot, which removes it, or set TELEGRAM_WEBHOOK_URL."
         )
     if is_wanted and url != is_wanted.rstrip("/") + PATH:
-        if refused := noted(settings.database_url, REFUSED):
+        if refused := read_note(settings.database_url, REFUSED):
             return wrong(refused, "Mend TELEGRAM_WEBHOOK_URL, start the bot again.")
         return wrong("the webhook is not set to TELEGRAM_WEBHOOK_URL", "Start the bot, which sets it.")
     if is_wanted and info.get("last_error_message") and time.time() - info.get("last_error_date", 0) < 600:
@@ -285,7 +285,7 @@ async def _staff_chat(telegram: "Telegram", settings: Settings, me: Any) -> Any:
     from bot.channels.telegram_staff import look_at_chat, reads_only_commands
     from bot.staff.chat import MOVED, moved_to
     from bot.staff.people import staff_of
-    from bot.store import noted
+    from bot.store import read_note
 
     configured, people = str(settings.staff_chat_id or ""), staff_of(settings.staff_user_ids)
     if not configured:
@@ -295,7 +295,7 @@ async def _staff_chat(telegram: "Telegram", settings: Settings, me: Any) -> Any:
         return
     if not people:
         yield wrong("nobody may do anything in the staff chat", "List the staff in STAFF_USER_IDS.")
-    new = moved_to(noted(settings.database_url, MOVED), configured)
+    new = moved_to(read_note(settings.database_url, MOVED), configured)
     look = await look_at_chat(telegram, new or configured, people)
     if look and look.moved_to:
         new = look.moved_to

@@ -16,7 +16,7 @@ from bot.delivery.inbox import Inbox
 from bot.delivery.logs import describe, log
 from bot.delivery.metrics import Metrics
 from bot.delivery.outbox import Outbox
-from bot.delivery.rate_limit import Pace
+from bot.delivery.rate_limit import RateLimiter
 from bot.errors import StartError
 from bot.ops.backup import Backups
 from bot.ops.maintenance import Upkeep
@@ -138,18 +138,18 @@ class Service:
     def _make(self) -> None:
         settings = self._settings
         channels: list[Any] = []
-        paces = {}
+        limiters = {}
         if settings.token:
             from bot.channels.telegram import Telegram
 
             url = settings.telegram_api_base_url
             self._telegram = Telegram(settings.token, url, settings.proxy_for(url))
             channels.append(self._telegram)
-            paces[self._telegram.name] = Pace(settings.telegram_send_rate)
+            limiters[self._telegram.name] = RateLimiter(settings.telegram_send_rate)
         if settings.has_page:
             self._page = self._make_page()
             channels.append(self._page)
-        self._outbox = Outbox(self._store, channels, self._metrics, paces)
+        self._outbox = Outbox(self._store, channels, self._metrics, limiters)
         self._office = self._make_office(self._make_assistant) if self._make_assistant else None
         self._outbox.watcher = self._office
         self._inbox = Inbox(
@@ -285,7 +285,7 @@ class Service:
         self._web_task = asyncio.create_task(self._web_server.run())
         if self._telegram:
             self._keep("profile", lambda: self._upkeep.write_profile(self._telegram, self._current()))
-        self._keep("sweep", self._inbox.sweep)
+        self._keep("sweep", self._inbox.pick_up_retried)
         if self._office:
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._office.reloader.ask)
             for name, job in self._office.jobs().items():

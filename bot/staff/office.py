@@ -54,7 +54,7 @@ class Office:
         self._store = store
         self._channel = channel
         self._people = people or {}
-        self._set_aside_told = metrics.set_aside
+        self._set_aside_told = metrics.dead_letters
         self._metrics = metrics
         self._state = state
         self._counted: Counter[tuple[str, str]] = Counter()
@@ -178,7 +178,7 @@ class Office:
             log().error("the week's counts could not be written", why=str(error))
 
     async def _tell_of_set_aside(self) -> None:
-        if self._desk and (count := self._metrics.set_aside - self._set_aside_told):
+        if self._desk and (count := self._metrics.dead_letters - self._set_aside_told):
             self._set_aside_told += count
             await self._desk.post(said(wording.SET_ASIDE.format(count=count)))
 

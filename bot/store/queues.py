@@ -289,7 +289,7 @@ def move_chat(connection: Connection, channel: str, old: str, new: str) -> None:
 def load_inbox(connection: Connection) -> list[Incoming]:
     """What waits to be answered, oldest first."""
     rows = connection.execute(select(inbox).where(inbox.c.state == int(State.WAITING)).order_by(inbox.c.id)).all()
-    return _readable(connection, inbox, rows, _incoming_of, State.SET_ASIDE)
+    return _readable(connection, inbox, rows, _incoming_of, State.DEAD_LETTER)
 
 
 def _incoming_of(row: Any) -> Incoming:
@@ -346,14 +346,14 @@ def count_attempts(connection: Connection, ids: Sequence[int], error: str = "") 
     )
 
 
-def set_aside(
+def add_dead_letter(
     connection: Connection, handled: Handled, error: str, now: float, pseudonyms: Pseudonyms
 ) -> list[Outgoing]:
     """Takes a poison message out of the way; the patient gets ``handled.reply``. The text stays for a second try."""
     connection.execute(
         update(inbox)
         .where(inbox.c.id == handled.incoming.id)
-        .values(state=int(State.SET_ASIDE), attempts=inbox.c.attempts + 1, error=error[:200], done_at=now)
+        .values(state=int(State.DEAD_LETTER), attempts=inbox.c.attempts + 1, error=error[:200], done_at=now)
     )
     _remember(connection, [handled], now)
     outgoing = _enqueue(connection, [handled], now)

@@ -33,7 +33,7 @@ class State(IntEnum):
 
     WAITING = 0
     DONE = 1
-    SET_ASIDE = 2
+    DEAD_LETTER = 2
     REFUSED = 3
 
 
