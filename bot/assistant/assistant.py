@@ -346,7 +346,7 @@ class _Turning:
 
     def missed(self, reason: str, ranking: Ranking) -> Missed:
         guesses = tuple(candidate.entry for candidate in ranking.candidates[:3])
-        return Missed(scrub(self.message.text, self.content.clinic.country), reason, guesses)
+        return Missed(scrub(self.message.text), reason, guesses)
 
     def small_talk(self, ranking: Ranking) -> Turn:
         kind = ranking.small_talk or ""
@@ -492,7 +492,7 @@ class _Turning:
         text = self.phrases.thanks_helpful if is_helpful else self.phrases.thanks_not_helpful
         records: list[Feedback | Missed] = [Feedback(entry.id, is_helpful)]
         if not is_helpful and self.message.text.strip():
-            records.append(Missed(scrub(self.message.text, self.content.clinic.country), "not helpful", (entry.id,)))
+            records.append(Missed(scrub(self.message.text), "not helpful", (entry.id,)))
         turn = self.said(Outcome.FEEDBACK, text, () if is_helpful else self.replies.way_out())
         toast = self.replies.fill(self.phrases.thanks_helpful, self.message.now)
         return replace(
