@@ -1,4 +1,4 @@
-"""What a process does before anything else: nothing draws, and a child ends with who began it."""
+"""What a process owes the system: memory goes back, and a child ends with who began it."""
 
 import ctypes
 import io
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.ops.memory import return_memory, without_drawing
+from bot.ops.memory import return_memory
 from bot.staff import check_worker
 
 ROOT = Path(__file__).parent.parent
@@ -30,19 +30,6 @@ def test_what_was_needed_while_building_goes_back_to_the_system():
     return_memory()
     assert resident() < most - 60_000_000
     assert stays
-
-
-def test_a_service_imports_nothing_that_draws(monkeypatch):
-    for name in [name for name in sys.modules if name.split(".")[0] in {"rich", "httpx"}]:
-        monkeypatch.delitem(sys.modules, name)
-    with without_drawing():
-        import httpx
-
-        assert not any(name.startswith("rich.") for name in sys.modules)
-    assert httpx.Client
-    import rich.text
-
-    assert rich.text.Text("drawn").plain == "drawn"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")

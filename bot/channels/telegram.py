@@ -2,14 +2,11 @@
 
 import asyncio
 import json
-import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
-
-os.environ.setdefault("PTB_TIMEDELTA", "1")  # RetryAfter in the form that stays
 
 import aiohttp
 from telegram import Bot, BotCommand

@@ -14,7 +14,6 @@ import typer
 
 from bot.cli.operators import add_operator_commands
 from bot.errors import BotError, ContentError, Severity
-from bot.ops.memory import without_drawing
 from bot.staff.commands import Place, add_commands
 
 if TYPE_CHECKING:
@@ -81,11 +80,9 @@ def _tell_trouble(trouble: str) -> None:
 @app.command()
 def run() -> None:
     """Start the bot: Telegram with a token, else a chat page on 127.0.0.1."""
-    with without_drawing():
-        from bot.ops.service import run as serve
+    from bot.ops.service import run as serve
 
-        code = serve(_settings())
-    sys.exit(code)
+    sys.exit(serve(_settings()))
 
 
 @app.command()
