@@ -8,7 +8,7 @@ from typing import Any, Final
 from bot.channels.telegram import Telegram, TelegramTrouble
 from bot.channels.telegram_receiver import Receiver
 from bot.delivery.inbox import Full, Inbox
-from bot.delivery.logs import describe, log
+from bot.delivery.log import describe, log
 from bot.delivery.metrics import Metrics
 from bot.errors import StoreError
 

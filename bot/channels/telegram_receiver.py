@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from bot.channels.telegram import Telegram
 from bot.channels.telegram_updates import Me, NoStaff, Received, StaffChat, read_update, salvage
 from bot.delivery.inbox import Inbox
-from bot.delivery.logs import describe, log
+from bot.delivery.log import describe, log
 from bot.delivery.metrics import Metrics
 
 MAX_ALBUMS: Final = 1_000

@@ -19,7 +19,7 @@ from bot.channels.telegram_polling import CURES, PAUSES
 from bot.channels.telegram_receiver import Receiver
 from bot.channels.telegram_updates import ALLOWED_UPDATES
 from bot.delivery.inbox import Full
-from bot.delivery.logs import log
+from bot.delivery.log import log
 from bot.delivery.metrics import Metrics
 from bot.errors import StoreError
 

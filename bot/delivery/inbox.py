@@ -12,7 +12,7 @@ from bot.assistant import Assistant
 from bot.assistant.conversation import Conversation, Message
 from bot.delivery.chat_queues import ChatQueue, ChatQueues
 from bot.delivery.intake import Arriving, Intake
-from bot.delivery.logs import describe, log
+from bot.delivery.log import describe, log
 from bot.delivery.metrics import Metrics
 from bot.delivery.turns import Staff, Turns
 from bot.errors import BotError, StoreError

@@ -12,7 +12,7 @@ from typing import Final
 
 from bot.assistant import Assistant
 from bot.assistant.conversation import Conversation, Message, Reply
-from bot.delivery.logs import describe, log
+from bot.delivery.log import describe, log
 from bot.delivery.metrics import Metrics
 from bot.delivery.turns import alarm_of
 from bot.errors import StoreError

@@ -10,7 +10,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from bot.delivery.chat_queues import ChatQueue, ChatQueues
 from bot.delivery.circuit_breaker import PAUSES, CircuitBreaker
-from bot.delivery.logs import describe, log
+from bot.delivery.log import describe, log
 from bot.delivery.metrics import Metrics
 from bot.delivery.rate_limit import RateLimiter
 from bot.errors import StoreError

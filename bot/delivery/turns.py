@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from bot.assistant import Assistant
 from bot.assistant.conversation import Alarm, Conversation, Escalated, Message, Outcome, Reply
-from bot.delivery.logs import describe, log
+from bot.delivery.log import describe, log
 from bot.delivery.metrics import Metrics
 from bot.errors import BotError
 from bot.safety import Level, Screening

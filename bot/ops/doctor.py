@@ -12,9 +12,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.delivery.logs import Redactor
 from bot.errors import BotError, ContentError
 from bot.ops.backup import Backups, verify_backup
+from bot.ops.logs import Redactor
 from bot.ops.settings import Settings
 from bot.staff.folder import unwritable_folder
 

@@ -7,37 +7,13 @@ arguments, and of an exception its type and place, never its text: libraries put
 import logging
 import re
 import sys
-import traceback
 from collections.abc import Callable, Iterable, MutableMapping
-from pathlib import Path
 from typing import Any
 
-from bot.errors import BotError
+from bot.delivery.log import describe
 
 TOKEN = re.compile(r"\d{5,}:[A-Za-z0-9_-]{6,}")
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
-HOME = Path(__file__).parents[2]
-
-
-def describe(error: BaseException) -> str:
-    """An error's type and where it came up; the text only of our own errors, which hold none of a patient's words."""
-    names: list[str] = []
-    seen: BaseException | None = error
-    while seen is not None and len(names) < 4:
-        names.append(f"{type(seen).__name__}: {seen}" if isinstance(seen, BotError) else type(seen).__name__)
-        seen = seen.__cause__ or seen.__context__
-    frames = traceback.extract_tb(error.__traceback__)[-4:]
-    places = " > ".join(f"{_short(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames)
-    return " from ".join(names) + (f" at {places}" if places else "")
-
-
-def _short(filename: str) -> str:
-    path = Path(filename)
-    return (
-        str(path.relative_to(HOME))
-        if path.is_relative_to(HOME) and ".venv" not in path.parts
-        else "/".join(path.parts[-2:])
-    )
 
 
 class Redactor:
@@ -105,10 +81,3 @@ def _for_people(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> st
     time_, level, what = event.pop("timestamp", ""), event.pop("level", ""), event.pop("event", "")
     fields = "  ".join(f"{key}={value}" for key, value in event.items())
     return f"{time_[11:19]} {level:<8} {what}" + (f"  {fields}" if fields else "")
-
-
-def log() -> Any:
-    """The logger. Events are fixed sentences; what varies goes into fields."""
-    import structlog
-
-    return structlog.get_logger()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.assistant import Assistant
-from bot.delivery.logs import log
+from bot.delivery.log import log
 from bot.errors import StoreError
 from bot.ops.backup import Backups
 from bot.ops.readiness import Readiness

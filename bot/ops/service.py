@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bot.assistant import Assistant, build
 from bot.content import Content
-from bot.delivery import logs
 from bot.delivery.inbox import Inbox
-from bot.delivery.logs import describe, log
+from bot.delivery.log import describe, log
 from bot.delivery.metrics import Metrics
 from bot.delivery.outbox import Outbox
 from bot.delivery.rate_limit import RateLimiter
 from bot.errors import StartError
+from bot.ops import logs
 from bot.ops.backup import Backups
 from bot.ops.maintenance import Upkeep
 from bot.ops.memory import return_memory

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bot.delivery.logs import log
+from bot.delivery.log import log
 from bot.delivery.metrics import Metrics
 from bot.errors import StoreError
 from bot.staff import wording

@@ -10,7 +10,7 @@ from typing import Final
 
 from bot.assistant.asking import ask
 from bot.assistant.conversation import Kind, Message, Reply
-from bot.delivery.logs import log
+from bot.delivery.log import log
 from bot.errors import BotError, StoreError
 from bot.staff import edits, wording
 from bot.staff.chat import StaffChat

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from bot.assistant import Assistant
 from bot.assistant.conversation import COMMANDS, Kind, Message
 from bot.content import Content
-from bot.delivery.logs import log
+from bot.delivery.log import log
 from bot.delivery.metrics import Metrics
 from bot.errors import StoreError
 from bot.staff import wording

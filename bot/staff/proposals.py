@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from bot.assistant.conversation import Block, Reply
-from bot.delivery.logs import describe, log
+from bot.delivery.log import describe, log
 from bot.errors import BotError, ContentError
 from bot.staff import wording
 from bot.staff.editing import Edit

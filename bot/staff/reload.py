@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from bot.assistant import Assistant, Overrides
 from bot.content import Content, load, unread
-from bot.delivery.logs import log
+from bot.delivery.log import log
 from bot.errors import BotError, ContentError, Problem
 from bot.staff.checker import Checker
 from bot.staff.comparing import leads_alike
