@@ -29,6 +29,9 @@ class Facts(Protocol):
 class Action:
     """What a button carries. Ids only, at most 64 bytes, readable in a log, valid across restarts."""
 
+    ENTRY = "e"
+    MENU_ENTRY = "m"
+    FEEDBACK = "f"
     HELP_ARRANGED = "h"
     CONTACT = "p"
     CHECK = "c"
@@ -38,20 +41,20 @@ class Action:
     @staticmethod
     def entry(entry_id: str) -> str:
         """Answer with this entry, as a new message."""
-        return f"e:{entry_id}"
+        return f"{Action.ENTRY}:{entry_id}"
 
     @staticmethod
     def menu_entry(entry_id: str) -> str:
         """Show this entry in place of the menu."""
-        return f"m:{entry_id}"
+        return f"{Action.MENU_ENTRY}:{entry_id}"
 
     @staticmethod
     def group(group_id: str) -> str:
-        return f"t:{group_id}"
+        return f"{Action.TOPICS}:{group_id}"
 
     @staticmethod
     def feedback(entry_id: str, is_helpful: bool) -> str:
-        return f"f:{'+' if is_helpful else '-'}:{entry_id}"
+        return f"{Action.FEEDBACK}:{'+' if is_helpful else '-'}:{entry_id}"
 
     @staticmethod
     def check(rule_id: str, is_yes: bool) -> str:
