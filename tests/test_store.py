@@ -305,8 +305,10 @@ def test_an_upgrade_is_preceded_by_a_verified_copy(tmp_path: Path) -> None:
     connection.close()
     store = open_store(f"sqlite:///{path}")
     store.close()
-    assert Path(store.upgraded_from_copy).name.startswith(f"before-{SCHEMA}-")
-    assert Path(store.upgraded_from_copy).exists()
+    (copy,) = (tmp_path / "backups").glob(f"before-{SCHEMA}-*.db")
+    with sqlite3.connect(copy) as connection:
+        assert connection.execute("SELECT count(*) FROM alembic_version").fetchone() == (0,)
+    connection.close()
     assert rows(store, "SELECT version_num FROM alembic_version") == [(SCHEMA,)]
 
 

@@ -54,7 +54,6 @@ __all__ = [
 class Store:
     def __init__(self, engine: Engine, pseudonyms: Pseudonyms, path: Path, lock: "IO[str] | None" = None) -> None:
         self.path = path
-        self.upgraded_from_copy = ""
         self._writer = Writer(engine)
         self.staff = StaffStore(self._writer)
         self._pseudonyms = pseudonyms
@@ -102,9 +101,6 @@ class Store:
     async def load_outbox(self) -> list[Outgoing]:
         return await self._writer.write(queues.load_outbox)
 
-    async def count_waiting(self) -> dict[str, tuple[int, float | None]]:
-        return await self._writer.write(queues.count_waiting)
-
     async def expire(self, missed_days: int, alarm_days: int) -> int:
         """Deletes what has been kept long enough; returns how many rows."""
         return await self._writer.write(lambda c: records.expire(c, time.time(), missed_days, alarm_days))
@@ -136,13 +132,11 @@ def open_store(database_url: str) -> Store:
     try:
         _keep_private(path)
         engine = open_engine(f"sqlite:///{path}")
-        copy = bring_up_to_date(engine, path)
-        store = Store(engine, load_pseudonyms(path.with_name(path.name + ".key")), path, lock)
+        bring_up_to_date(engine, path)
+        return Store(engine, load_pseudonyms(path.with_name(path.name + ".key")), path, lock)
     except BaseException:
         lock.close()
         raise
-    store.upgraded_from_copy = copy
-    return store
 
 
 def _keep_private(path: Path) -> None:

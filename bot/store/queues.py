@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, select, update
 from sqlalchemy.dialects import sqlite
 
 from bot.assistant.conversation import Conversation, Message, Reply
@@ -359,16 +359,3 @@ def add_dead_letter(
     outgoing = _enqueue(connection, [handled], now)
     records.write(connection, handled, outgoing[0].id if outgoing else None, now, pseudonyms)
     return outgoing
-
-
-def count_waiting(connection: Connection) -> dict[str, tuple[int, float | None]]:
-    """For each queue how many rows wait and since when the oldest does."""
-    counts: dict[str, tuple[int, float | None]] = {}
-    sources: list[tuple[str, Any, Any]] = [
-        ("inbox", inbox, inbox.c.received_at),
-        ("outbox", outbox, outbox.c.created_at),
-    ]
-    for name, table, since in sources:
-        row = connection.execute(select(func.count(), func.min(since)).where(table.c.state == int(State.WAITING))).one()
-        counts[name] = (int(row[0]), row[1])
-    return counts
