@@ -56,14 +56,14 @@ class FreeAssistant:
 
 def main() -> None:
     from bot.cli.main import main as run_command
-    from bot.ops import service
+    from bot.ops import run, service
 
     def free_build(*_: Any, **__: Any) -> Any:
         return FreeAssistant()
 
-    service.build = free_build  # type: ignore[assignment]
-    service.starting_content = lambda *_: SimpleNamespace(version="free")  # type: ignore[assignment, return-value]
-    service.Service._make_office = lambda *_: None  # type: ignore[assignment, method-assign]
+    run.build = free_build  # type: ignore[assignment]
+    run.starting_content = lambda *_: SimpleNamespace(version="free")  # type: ignore[assignment, return-value]
+    service.Service._build_office = lambda *_: None  # type: ignore[assignment, method-assign]
     sys.argv[1:] = ["run"]
     run_command()
 

@@ -9,7 +9,7 @@ from typing import Any
 from serving import FakeAssistant
 
 from bot.cli.main import main as run_command
-from bot.ops import service
+from bot.ops import run, service
 
 
 def fake_build(*_: Any, **__: Any) -> Any:
@@ -19,9 +19,9 @@ def fake_build(*_: Any, **__: Any) -> Any:
     return FakeAssistant()
 
 
-service.build = fake_build  # type: ignore[assignment]
-service.starting_content = lambda *_: SimpleNamespace(version="fake")  # type: ignore[assignment, return-value]
-service.Service._make_office = lambda *_: None  # type: ignore[assignment, method-assign]
+run.build = fake_build  # type: ignore[assignment]
+run.starting_content = lambda *_: SimpleNamespace(version="fake")  # type: ignore[assignment, return-value]
+service.Service._build_office = lambda *_: None  # type: ignore[assignment, method-assign]
 
 
 if __name__ == "__main__":

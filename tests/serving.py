@@ -26,7 +26,8 @@ from bot.assistant.conversation import (
     Reply,
     Turn,
 )
-from bot.ops.service import Current, Service
+from bot.ops.current import Current
+from bot.ops.service import Service
 from bot.ops.settings import Settings
 from bot.ops.web_server import bind
 from bot.safety import Finding, Heard, Level, Screening

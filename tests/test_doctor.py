@@ -12,7 +12,9 @@ from botapi import BotApi
 from serving import serving, settings_for
 
 from bot.ops.backup import Backups, archive_of
-from bot.ops.doctor import Finding, State, clock, report
+from bot.ops.doctor import report
+from bot.ops.doctor_telegram import clock
+from bot.ops.findings import Finding, State
 from bot.ops.settings import load_settings
 from bot.store import open_store
 

@@ -17,7 +17,7 @@ from botapi import BotApi
 from serving import EMERGENCY, serving
 
 from bot.errors import StartError
-from bot.ops.service import Current
+from bot.ops.current import Current
 from bot.ops.web_server import bind
 
 HERE = Path(__file__).parent

@@ -14,8 +14,10 @@ from serving import settings_for
 from sqlalchemy import insert
 
 from bot.assistant import build
-from bot.ops.doctor import State, report
-from bot.ops.service import Current, Service
+from bot.ops.current import Current
+from bot.ops.doctor import report
+from bot.ops.findings import State
+from bot.ops.service import Service
 from bot.ops.web_server import bind
 from bot.staff import chat as staff_chat
 from bot.staff import desk, office

@@ -15,7 +15,8 @@ from serving import settings_for
 from sqlalchemy import insert
 
 from bot.assistant import build
-from bot.ops.service import Current, Service
+from bot.ops.current import Current
+from bot.ops.service import Service
 from bot.ops.web_server import bind
 from bot.staff import office, reload
 from bot.staff.reload import starting_content

@@ -80,7 +80,7 @@ def _tell_trouble(trouble: str) -> None:
 @app.command()
 def run() -> None:
     """Start the bot: Telegram with a token, else a chat page on 127.0.0.1."""
-    from bot.ops.service import run as serve
+    from bot.ops.run import run as serve
 
     sys.exit(serve(_settings()))
 

@@ -25,7 +25,8 @@ def add_operator_commands(app: typer.Typer, settings: "Callable[[], Settings]") 
     @app.command()
     def doctor() -> None:
         """Say in words what is wrong and how to cure it; safe to paste."""
-        from bot.ops.doctor import Finding, State, report
+        from bot.ops.doctor import report
+        from bot.ops.findings import Finding, State
 
         read, found = settings(), []
         if other := other_database(read):

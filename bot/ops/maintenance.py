@@ -22,7 +22,7 @@ HOUR: Final = 3600.0
 FIRST_BACKUP_SECONDS: Final = 60.0
 
 
-def notify(state: str) -> None:
+def notify_systemd(state: str) -> None:
     """Tells systemd, if it asked (man sd_notify)."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
@@ -36,7 +36,7 @@ def notify(state: str) -> None:
         return
 
 
-class Upkeep:
+class Maintenance:
     def __init__(self, settings: Settings, store: Store, backups: Backups, readiness: Readiness) -> None:
         self._settings = settings
         self._store = store
@@ -45,14 +45,17 @@ class Upkeep:
 
     def jobs(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         """By name, what runs for as long as the bot does."""
-        jobs: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {"expiry": self.expire, "watchdog": self.watch}
+        jobs: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            "expiry": self.delete_old_rows,
+            "watchdog": self.feed_watchdog,
+        }
         if self._settings.backup_hours:
-            jobs["backup"] = self.back_up
+            jobs["backup"] = self.make_backups
         if self._settings.heartbeat_url:
-            jobs["heartbeat"] = self.beat
+            jobs["heartbeat"] = self.send_heartbeats
         return jobs
 
-    async def expire(self) -> None:
+    async def delete_old_rows(self) -> None:
         """Every hour, deletes what has been kept long enough."""
         await asyncio.sleep(20.0)
         while True:
@@ -64,7 +67,7 @@ class Upkeep:
                 log().error("old rows could not be deleted", why=str(error))
             await asyncio.sleep(HOUR)
 
-    async def back_up(self) -> None:
+    async def make_backups(self) -> None:
         """A backup whenever the last good one is older than BACKUP_HOURS."""
         await asyncio.sleep(FIRST_BACKUP_SECONDS)
         while True:
@@ -76,18 +79,18 @@ class Upkeep:
                     log().error("the backup failed; older ones are kept", why=str(error))
             await asyncio.sleep(600.0)
 
-    async def watch(self) -> None:
+    async def feed_watchdog(self) -> None:
         """Tells systemd that the loop is alive; it restarts the bot when this stops."""
-        notify("READY=1")
+        notify_systemd("READY=1")
         pause = int(os.environ.get("WATCHDOG_USEC", "20000000")) / 2_000_000
         while True:
-            notify("WATCHDOG=1")
+            notify_systemd("WATCHDOG=1")
             await asyncio.sleep(pause)
 
     def say_stopping(self) -> None:
-        notify("STOPPING=1")
+        notify_systemd("STOPPING=1")
 
-    async def beat(self) -> None:
+    async def send_heartbeats(self) -> None:
         """Calls HEARTBEAT_URL every minute while all is well; whoever watches it notices the silence."""
         import aiohttp
 

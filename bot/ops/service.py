@@ -1,15 +1,13 @@
 """The composition root: makes the parts, starts them in order, and stops them without losing anything."""
 
 import asyncio
-import contextlib
 import signal
-import sys
 import time
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.assistant import Assistant, build
+from bot.assistant import Assistant
 from bot.content import Content
 from bot.delivery.inbox import Inbox
 from bot.delivery.log import describe, log
@@ -17,19 +15,17 @@ from bot.delivery.metrics import Metrics
 from bot.delivery.outbox import Outbox
 from bot.delivery.rate_limit import RateLimiter
 from bot.errors import StartError
-from bot.ops import logs
 from bot.ops.backup import Backups
-from bot.ops.maintenance import Upkeep
-from bot.ops.memory import return_memory
+from bot.ops.current import Current
+from bot.ops.maintenance import Maintenance
 from bot.ops.readiness import Readiness
 from bot.ops.settings import Settings
-from bot.ops.web_server import WebServer, bind, health_routes
+from bot.ops.web_server import WebServer, health_routes
 from bot.staff.chat import Look
 from bot.staff.office import Office
 from bot.staff.people import staff_of
-from bot.staff.reload import starting_content
-from bot.staff.snapshots import Snapshots, state_folder
-from bot.store import Store, database_path, open_store
+from bot.staff.snapshots import state_folder
+from bot.store import Store
 
 if TYPE_CHECKING:
     from bot.channels.telegram import Telegram
@@ -38,51 +34,6 @@ if TYPE_CHECKING:
     from bot.channels.web import WebChannel
 
 STOP_SECONDS: Final = 2.5
-
-
-class Current:
-    """Holds the assistant in force; a reload swaps this one reference."""
-
-    def __init__(self, assistant: Assistant) -> None:
-        self.assistant = assistant
-        self.since = time.time()
-        self.trouble = ""
-
-    def __call__(self) -> Assistant:
-        return self.assistant
-
-    def swap(self, assistant: Assistant) -> None:
-        self.assistant, self.since = assistant, time.time()
-        return_memory()
-
-
-def run(settings: Settings) -> int:
-    """Serves until SIGTERM or SIGINT; returns the exit code. Raises a BotError, one line, when it can't start."""
-    logs.set_up(settings.log_level, settings.log_format, settings.secrets())
-    for remark in settings.remarks:
-        log().warning("a setting does not do what it should", why=remark)
-    if settings.token:
-        settings.proxy_for(settings.telegram_api_base_url)  # refused before anything is built
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the loop takes signals: nothing is in hand yet
-    path = database_path(settings.database_url)
-    snapshots = Snapshots(state_folder(path) / "snapshots")
-
-    def make(content: Content) -> Assistant:
-        return build(content, settings.cache_dir, settings.fact)
-
-    current = Current(make(starting_content(settings.faq_dir, snapshots)))
-    return_memory()
-    if trouble := current.assistant.trouble:
-        log().error("the model does not hear: floor and words answer, red flags are missed", why=trouble)
-    taken = bind(settings.web_host, settings.web_port)
-    with contextlib.closing(taken):
-        if not path.exists() or not path.stat().st_size:
-            log().info("a new database is made; nothing is remembered from before", file=str(path.absolute()))
-        store = open_store(settings.database_url)
-        try:
-            return asyncio.run(Service(settings, current, store, taken, make).serve())
-        finally:
-            store.close()
 
 
 class Service:
@@ -119,7 +70,7 @@ class Service:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self._stopping.set)
         loop.set_exception_handler(_on_loop_error)
-        self._make()
+        self._build_parts()
         if self._office:
             await self._office.find_chat()
         await self._inbox.recover()
@@ -135,7 +86,7 @@ class Service:
 
     # Parts
 
-    def _make(self) -> None:
+    def _build_parts(self) -> None:
         settings = self._settings
         channels: list[Any] = []
         limiters = {}
@@ -147,10 +98,10 @@ class Service:
             channels.append(self._telegram)
             limiters[self._telegram.name] = RateLimiter(settings.telegram_send_rate)
         if settings.has_page:
-            self._page = self._make_page()
+            self._page = self._build_page()
             channels.append(self._page)
         self._outbox = Outbox(self._store, channels, self._metrics, limiters)
-        self._office = self._make_office(self._make_assistant) if self._make_assistant else None
+        self._office = self._build_office(self._make_assistant) if self._make_assistant else None
         self._outbox.watcher = self._office
         self._inbox = Inbox(
             self._store,
@@ -162,7 +113,7 @@ class Service:
             self._office,
         )
         if self._telegram:
-            self._make_intake(self._telegram)
+            self._build_intake(self._telegram)
         self._readiness = Readiness(
             trouble=lambda: self._store.trouble or self._inbox.trouble,
             model_trouble=lambda: self._current.assistant.trouble,
@@ -188,9 +139,9 @@ class Service:
         }
         if settings.backup_hours:  # else there is none to be old
             self._metrics.gauges["last_backup_timestamp_seconds"] = lambda: self._backups.last_good
-        self._upkeep = Upkeep(settings, self._store, self._backups, self._readiness)
+        self._maintenance = Maintenance(settings, self._store, self._backups, self._readiness)
 
-    def _make_office(self, make: Callable[[Content], Assistant]) -> Office:
+    def _build_office(self, make: Callable[[Content], Assistant]) -> Office:
         settings = self._settings
         telegram, people = self._telegram, staff_of(settings.staff_user_ids)
         has_chat = telegram is not None and settings.staff_chat_id is not None
@@ -216,7 +167,7 @@ class Service:
             release=self._outbox.release,
         )
 
-    def _make_intake(self, telegram: "Telegram") -> None:
+    def _build_intake(self, telegram: "Telegram") -> None:
         from bot.channels.telegram_receiver import Receiver
 
         settings = self._settings
@@ -231,9 +182,9 @@ class Service:
         else:
             from bot.channels.telegram_polling import Polling
 
-            self._polling = Polling(telegram, self._inbox, receiver, self._metrics, self._start_the_rest)
+            self._polling = Polling(telegram, self._inbox, receiver, self._metrics, self._start_web_and_jobs)
 
-    def _make_page(self) -> "WebChannel":
+    def _build_page(self) -> "WebChannel":
         from bot.channels.web import Front, WebChannel
 
         def front(now: datetime) -> Front:
@@ -250,10 +201,10 @@ class Service:
     # Start and stop
 
     async def _start(self) -> None:
-        self._keep("inbox", self._inbox.run)
-        self._keep("outbox", self._outbox.run)
+        self._keep_running("inbox", self._inbox.run)
+        self._keep_running("outbox", self._outbox.run)
         if self._telegram is None:
-            self._start_the_rest()
+            self._start_web_and_jobs()
             log().info(
                 "the chat page is served", address=f"http://{self._settings.web_host}:{self._taken.getsockname()[1]}/"
             )
@@ -265,14 +216,14 @@ class Service:
             return
         if not is_sure:
             log().warning("Telegram can't be reached at the start; trying on")  # once, however long it takes
-            self._keep("token", self._check_token_again)
+            self._keep_running("token", self._check_token_again)
         if self._polling:
-            self._keep("polling", self._polling.run)
+            self._keep_running("polling", self._polling.run)
         elif self._webhook:
-            self._start_the_rest()
-            self._keep("webhook", self._webhook.keep_set)
+            self._start_web_and_jobs()
+            self._keep_running("webhook", self._webhook.keep_set)
 
-    def _start_the_rest(self) -> None:
+    def _start_web_and_jobs(self) -> None:
         """What the first poll need not wait for."""
         if self._stopping.is_set() or self._web_server:
             return
@@ -284,14 +235,14 @@ class Service:
         self._web_server = WebServer(self._taken, routes)
         self._web_task = asyncio.create_task(self._web_server.run())
         if self._telegram:
-            self._keep("profile", lambda: self._upkeep.write_profile(self._telegram, self._current()))
-        self._keep("sweep", self._inbox.pick_up_retried)
+            self._keep_running("profile", lambda: self._maintenance.write_profile(self._telegram, self._current()))
+        self._keep_running("sweep", self._inbox.pick_up_retried)
         if self._office:
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._office.reloader.ask)
             for name, job in self._office.jobs().items():
-                self._keep(name, job)
-        for name, job in self._upkeep.jobs().items():
-            self._keep(name, job)
+                self._keep_running(name, job)
+        for name, job in self._maintenance.jobs().items():
+            self._keep_running(name, job)
 
     async def _check_token(self, telegram: "Telegram") -> bool:
         """Whether Telegram said yes. A refused token ends the start; an outage does not."""
@@ -312,7 +263,7 @@ class Service:
         while self._telegram and not self._stopping.is_set() and not await self._check_token(self._telegram):
             await asyncio.sleep(2.0)
 
-    def _keep(self, name: str, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def _keep_running(self, name: str, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Runs a part; if a bug ends it, it is started again."""
 
         async def keep() -> None:
@@ -329,7 +280,7 @@ class Service:
     async def _stop(self) -> None:
         """Nothing new is begun, what is in hand is finished; the rest waits on disk."""
         began = time.monotonic()
-        self._upkeep.say_stopping()
+        self._maintenance.say_stopping()
         kept = {task for task in self._tasks if task.get_name() in ("inbox", "outbox")}
         for task in set(self._tasks) - kept:
             task.cancel()
