@@ -1,12 +1,16 @@
 """Data flows one way: a package imports only packages to its left in the agreed order."""
 
-import ast
+import re
+import runpy
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-BOT = Path(__file__).parent.parent / "bot"
+ROOT = Path(__file__).parent.parent
+BOT = ROOT / "bot"
+PICTURE = runpy.run_path(str(ROOT / "docs/pictures/rooms.py"))
+_imports = cache(PICTURE["read_imports"])
 # From left to right. Those of one column do not know each other.
 ORDER = (
     {"errors"}, {"content"}, {"understanding"}, {"safety", "matching"}, {"assistant"}, {"checking"}, {"store"}, {"delivery"},
@@ -28,18 +32,6 @@ def _package(path: Path) -> str:
     return path.relative_to(BOT).parts[0].removesuffix(".py")
 
 
-@cache
-def _imports(path: Path) -> list[str]:
-    found = []
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            assert node.level == 0, f"{path}: relative import"
-            found += [f"bot.{alias.name}" for alias in node.names] if node.module == "bot" else [node.module]
-    return found
-
-
 def test_the_first_look_shows_few_rooms() -> None:
     rooms = {path.name.removesuffix(".py") for path in BOT.iterdir() if not path.name.startswith("__")}
     assert rooms == PLACE.keys()
@@ -54,6 +46,19 @@ def test_a_package_imports_only_packages_to_its_left(path):
         other = rest.partition(".")[0]
         if first == "bot" and other != package:
             assert PLACE[other] < PLACE[package], f"{package} may not import {other}"
+
+
+def test_the_picture_of_the_rooms_is_fresh() -> None:
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    drawn = page.partition(PICTURE["BEGIN"])[2].partition(PICTURE["END"])[0]
+    assert drawn == PICTURE["draw_rooms"](), "draw it again: python docs/pictures/rooms.py"
+
+
+def test_files_that_the_architecture_page_names_exist() -> None:
+    named = re.findall(r"`([a-z_/-]+/[\w./-]*)`", (ROOT / "docs/architecture.md").read_text("utf-8"))
+    assert len(named) > 20
+    for name in named:
+        assert any((place / name).exists() for place in (ROOT, BOT, BOT / "channels")), name
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

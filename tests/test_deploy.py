@@ -43,6 +43,15 @@ def test_the_service_makes_every_gauge_the_alerts_use() -> None:
         assert f'"{name}"' in source
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / ".github/workflows").glob("*.yml")), ids=lambda path: path.name)
+def test_a_workflow_runs_code_of_others_by_its_hash_alone_and_may_write_no_code(path: Path) -> None:
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow["permissions"]["contents"] == "read"
+    used = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
+    assert used
+    assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", one) for one in used)
+
+
 SERIES = """\
 rule_files: [{rules}]
 evaluation_interval: 1m
