@@ -99,7 +99,7 @@ class Arrival:
 
 
 def _cleaned(text: str) -> str:
-    """A space for each, as bot.text.clean does; a question mark would make a question of a sign."""
+    """A space for each, as clean() of bot/understanding/text.py does; a question mark would make a question of a sign."""
     return re.sub("[\ud800-\udfff\0]", " ", text)
 
 
