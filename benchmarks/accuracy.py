@@ -37,15 +37,15 @@ from other_matchers import (  # noqa: E402
     score_fuzzily,
 )
 
-from bot.asking import as_json, ask  # noqa: E402
 from bot.assistant import build  # noqa: E402
+from bot.assistant.asking import as_json, ask  # noqa: E402
+from bot.cli.evaluation import Judged, curve_lines, draw, judge, read, wilson  # noqa: E402
 from bot.content import Content, load  # noqa: E402
-from bot.evaluation import Judged, curve_lines, draw, judge, read, wilson  # noqa: E402
 from bot.matching import Matcher, matcher  # noqa: E402
 from bot.matching.lines import SMALL_TALK, questions_of  # noqa: E402
 from bot.matching.scoring import SIGNALS, PairWeights  # noqa: E402
-from bot.text import normalize  # noqa: E402
 from bot.understanding import Parsed, Understanding, known_words, load_understanding  # noqa: E402
+from bot.understanding.text import normalize  # noqa: E402
 
 CACHE = ROOT / "build" / "benchmarks"
 PLAIN = "questions_plain"

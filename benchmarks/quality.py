@@ -14,8 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from bot.cli.evaluation import wilson  # noqa: E402
 from bot.content import Content, load  # noqa: E402
-from bot.evaluation import wilson  # noqa: E402
 from bot.safety import Level, Screener, Screening  # noqa: E402
 from bot.understanding import Understanding, load_understanding  # noqa: E402
 

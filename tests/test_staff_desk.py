@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import insert
 
-from bot.conversation import Kind, Message
+from bot.assistant.conversation import Kind, Message
 from bot.staff.desk import Desk
 from bot.staff.people import staff_of
 from bot.store import open_store

@@ -12,8 +12,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 from lines import HELD_OUT, Line, read_messages  # noqa: E402
 from quality import FIGURES, FLOORS, figures, judge, lines_of  # noqa: E402
 
+from bot.cli.evaluation import wilson  # noqa: E402
 from bot.content import load  # noqa: E402
-from bot.evaluation import wilson  # noqa: E402
 from bot.safety import Screener  # noqa: E402
 from bot.understanding import load_understanding  # noqa: E402
 from bot.understanding.encoder import FOLDER  # noqa: E402

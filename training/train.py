@@ -30,8 +30,8 @@ sys.path.insert(0, str(ROOT))
 
 from bot.content import load  # noqa: E402
 from bot.content.red_flags import HARMLESS  # noqa: E402
-from bot.text import normalize  # noqa: E402
 from bot.understanding.encoder import FOLDER, Encoder  # noqa: E402
+from bot.understanding.text import normalize  # noqa: E402
 
 SHARED = 3  # lower layers, of six, that both branches share; with two the figures are the same
 BATCH = 32

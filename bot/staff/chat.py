@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from bot.delivery.log import log
+from bot.delivery.metrics import Metrics
 from bot.errors import StoreError
-from bot.logs import log
-from bot.metrics import Metrics
 from bot.staff import wording
 from bot.staff.people import Person, Role
 from bot.staff.switches import Notes

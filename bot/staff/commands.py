@@ -1,4 +1,4 @@
-"""The staff's commands: diff, history, show, undo, new, init, import, report. bot/cli.py adds them to its own."""
+"""The staff's commands: diff, history, show, undo, new, init, import, report. bot/cli adds them to its own."""
 
 import asyncio
 import getpass
@@ -130,7 +130,7 @@ def add_commands(app: typer.Typer, place: Callable[[], Place]) -> None:
         """Write the weekly report as text, PNG and CSV; no personal data is in it."""
         from bot.content import load
         from bot.staff.report import draw, lines, week_of, write_csv
-        from bot.store import counted
+        from bot.store import read_counts as counted
 
         where, now = place(), datetime.now(UTC)
         since = now - timedelta(days=days)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
-from bot.asking import ask
-from bot.conversation import Kind, Message, Reply
+from bot.assistant.asking import ask
+from bot.assistant.conversation import Kind, Message, Reply
+from bot.delivery.log import log
 from bot.errors import BotError, StoreError
-from bot.logs import log
 from bot.staff import edits, wording
 from bot.staff.chat import StaffChat
 from bot.staff.editing import Edit

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from bot.content import LANGUAGE, Content, entry_file
 from bot.errors import BotError
 from bot.staff.editing import Edit
-from bot.text import words
+from bot.understanding.text import words
 
 OUT_OF_SCOPE = f"{LANGUAGE}/out-of-scope.yaml"
 CLINIC = "clinic.yaml"

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.conversation import Message, Reply
+from bot.assistant.conversation import Message, Reply
 from bot.staff import edits, wording
 from bot.staff.editing import Edit
 from bot.staff.people import Person

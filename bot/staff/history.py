@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+from bot.content.ownership import make_folder
 from bot.errors import BotError
-from bot.ownership import make_folder
 from bot.staff.folder import Changed, hash_of, replace_file
 from bot.staff.merging import Conflict, merge
 

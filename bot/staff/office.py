@@ -10,11 +10,11 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from bot.assistant import Assistant
+from bot.assistant.conversation import COMMANDS, Kind, Message
 from bot.content import Content
-from bot.conversation import COMMANDS, Kind, Message
+from bot.delivery.log import log
+from bot.delivery.metrics import Metrics
 from bot.errors import StoreError
-from bot.logs import log
-from bot.metrics import Metrics
 from bot.staff import wording
 from bot.staff.chat import Look, Watch
 from bot.staff.desk import COMMANDS as STAFF_COMMANDS
@@ -54,7 +54,7 @@ class Office:
         self._store = store
         self._channel = channel
         self._people = people or {}
-        self._set_aside_told = metrics.set_aside
+        self._set_aside_told = metrics.dead_letters
         self._metrics = metrics
         self._state = state
         self._counted: Counter[tuple[str, str]] = Counter()
@@ -178,7 +178,7 @@ class Office:
             log().error("the week's counts could not be written", why=str(error))
 
     async def _tell_of_set_aside(self) -> None:
-        if self._desk and (count := self._metrics.set_aside - self._set_aside_told):
+        if self._desk and (count := self._metrics.dead_letters - self._set_aside_told):
             self._set_aside_told += count
             await self._desk.post(said(wording.SET_ASIDE.format(count=count)))
 

@@ -1,6 +1,6 @@
 """What staff do with a question that nobody could answer."""
 
-from bot.conversation import Message, Reply
+from bot.assistant.conversation import Message, Reply
 from bot.staff import edits, wording
 from bot.staff.facts import Facts
 from bot.staff.learning import Learning

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from bot.content import Content, load
+from bot.content.ownership import give_to_owner, make_folder
 from bot.errors import BotError, Problem, Severity
-from bot.ownership import give_to_owner, make_folder
 from bot.staff.comparing import Difference
 from bot.staff.folder import Files, Folder, replace_file, version_of
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from bot.assistant.replies import CLINIC_GROUP
 from bot.content import Clinic, Content, Entry, entry_file
 from bot.content.red_flags import RedFlags
 from bot.errors import Problem, Severity
-from bot.replies import CLINIC_GROUP
 from bot.staff.sentences import changed_sentences, changed_texts
 
 _CLINIC_WORDS = {

@@ -17,7 +17,7 @@ from bot.staff.history import History
 from bot.staff.publishing import Published, Publisher, edited
 from bot.staff.snapshots import Snapshots, Verdict, state_folder
 from bot.staff.tables import Table
-from bot.store import missed
+from bot.store import list_missed as missed
 
 MOST_TRIES = 5
 

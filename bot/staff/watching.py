@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from bot.logs import describe, log
+from bot.delivery.log import describe, log
 
 LOOK_SECONDS: Final = 10.0  # some disks send no events, and none come from behind a link
 _SWAPPED: Final = "..data"  # the link by which Kubernetes puts all files of a ConfigMap in place at once

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from bot.content import Content
-from bot.text import normalize
 from bot.understanding.encoder import Encoder, Floats, ModelError, Vectors, cure_files
 from bot.understanding.spelling import Speller
-from bot.vocabulary import stem
+from bot.understanding.text import normalize
+from bot.understanding.vocabulary import stem
 
 __all__ = [
     "Encoder", "Floats", "ModelError", "Parsed", "Speller", "Understanding", "Vectors", "load_encoder", "load_understanding",

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bot.text import normalize
 from bot.understanding.encoder import FOLDER, Encoder, Floats
+from bot.understanding.text import normalize
 
 SHIPPED = "vectors.npz"
 _AT_A_TIME = 256  # texts encoded together

@@ -18,9 +18,9 @@ from playwright.sync_api import sync_playwright  # noqa: E402
 from sqlalchemy import insert  # noqa: E402
 
 from bot.assistant import build  # noqa: E402
+from bot.assistant.conversation import Kind, Message, Reply  # noqa: E402
 from bot.channels.telegram_text import as_html  # noqa: E402
 from bot.content import load  # noqa: E402
-from bot.conversation import Kind, Message, Reply  # noqa: E402
 from bot.staff.desk import Desk  # noqa: E402
 from bot.staff.people import staff_of  # noqa: E402
 from bot.staff.reload import Reloader  # noqa: E402
