@@ -48,7 +48,7 @@ DOUBTED = 0.5  # weight of a line on which two careful readers would disagree
 MEAN_DECAY = 0.995
 
 # Thresholds of the decision table, set on the lines held out and the development sets; see MODEL_CARD.md.
-THRESHOLDS = {"sure": 0.4, "unsure": 0.12, "harmless": 0.05, "soon": 0.5, "emergency": 0.25}
+THRESHOLDS = {"sure": 0.25, "unsure": 0.12, "harmless": 0.1, "soon": 0.5, "emergency": 0.15}
 
 
 def find_base() -> Path:
