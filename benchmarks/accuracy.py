@@ -37,15 +37,15 @@ from other_matchers import (  # noqa: E402
     score_fuzzily,
 )
 
-from bot.asking import as_json, ask  # noqa: E402
 from bot.assistant import build  # noqa: E402
+from bot.assistant.asking import as_json, ask  # noqa: E402
+from bot.cli.evaluation import Judged, curve_lines, draw, judge, read, wilson  # noqa: E402
 from bot.content import Content, load  # noqa: E402
-from bot.evaluation import Judged, curve_lines, draw, judge, read, wilson  # noqa: E402
 from bot.matching import Matcher, matcher  # noqa: E402
 from bot.matching.lines import SMALL_TALK, questions_of  # noqa: E402
 from bot.matching.scoring import SIGNALS, PairWeights  # noqa: E402
-from bot.text import normalize  # noqa: E402
 from bot.understanding import Parsed, Understanding, known_words, load_understanding  # noqa: E402
+from bot.understanding.text import normalize  # noqa: E402
 
 CACHE = ROOT / "build" / "benchmarks"
 PLAIN = "questions_plain"
@@ -171,8 +171,7 @@ def fit_without(ours: Matcher) -> Iterator[tuple[str, Matcher]]:
     """Ours with the weights learned again, whole and with one signal, or how far each is ahead, left out."""
     from training.matching import find_features, fit_weights
 
-    owners = np.repeat(np.arange(len(ours.labels)), np.diff([*ours._asked.starts, len(ours._asked.texts)]))
-    features = find_features(ours._asked, ours._said, owners, len(ours.labels))
+    owners, features = ours.scorer.lines.owners, find_features(ours.scorer)
     own, ahead = np.split(np.arange(features.shape[-1]), 2)
     left_out = {"": [], **{signal: [own[at], ahead[at]] for at, signal in enumerate(SIGNALS)}, "how far ahead": ahead}
     limits = ours._weights.answer_from, ours._weights.suggest_from

@@ -8,7 +8,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bot.conversation import Block, BlockKind, Button, Conversation, Message, Outcome, Reply, Turn
+from bot.assistant.conversation import Block, BlockKind, Button, Conversation, Message, Outcome, Reply, Turn
 from bot.safety import Screening
 from bot.understanding import Parsed
 
@@ -55,16 +55,17 @@ class FreeAssistant:
 
 
 def main() -> None:
-    from bot import cli, service
+    from bot.cli.main import main as run_command
+    from bot.ops import run, service
 
     def free_build(*_: Any, **__: Any) -> Any:
         return FreeAssistant()
 
-    service.build = free_build  # type: ignore[assignment]
-    service.starting_content = lambda *_: SimpleNamespace(version="free")  # type: ignore[assignment, return-value]
+    run.build = free_build  # type: ignore[assignment]
+    run.starting_content = lambda *_: SimpleNamespace(version="free")  # type: ignore[assignment, return-value]
     service.Service._make_staff = lambda *_: None  # type: ignore[assignment, method-assign]
     sys.argv[1:] = ["run"]
-    cli.main()
+    run_command()
 
 
 if __name__ == "__main__":

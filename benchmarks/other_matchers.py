@@ -73,7 +73,7 @@ def chances_by_vectors(lines: Lines, parsed: Sequence[Parsed], ours: Matcher) ->
 
 
 def vector_of(parsed: Parsed) -> np.ndarray:
-    return np.zeros(384, np.float32) if parsed.vectors is None else join_windows(parsed.vectors)
+    return np.zeros(384, np.float32) if parsed.vectors is None else join_windows(parsed.vectors.meaning)
 
 
 def regress(known: Any, lines: Lines, asked: Any) -> Scores:

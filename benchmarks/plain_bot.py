@@ -16,10 +16,10 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
 from telegram.ext import Application, ContextTypes, MessageHandler, filters
 
 from bot.assistant import build
+from bot.assistant.conversation import Conversation, Kind, Message, Reply
 from bot.channels.telegram_text import as_html, keyboard
 from bot.content import load
-from bot.conversation import Conversation, Kind, Message, Reply
-from bot.settings import Settings, load_settings
+from bot.ops.settings import Settings, load_settings
 
 Context = ContextTypes.DEFAULT_TYPE
 

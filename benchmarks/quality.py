@@ -14,8 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from bot.cli.evaluation import wilson  # noqa: E402
 from bot.content import Content, load  # noqa: E402
-from bot.evaluation import wilson  # noqa: E402
 from bot.safety import Level, Screener, Screening  # noqa: E402
 from bot.understanding import Understanding, load_understanding  # noqa: E402
 
@@ -39,12 +39,17 @@ class Floor:
         return self.raised, self.asked, self.urgent, self.alarms, self.questions
 
 
+TAUGHT = "training/messages/real-{}.jsonl"
+# Fields that were searched for frightening words, and for none.
+SEARCHED = tuple(map(TAUGHT.format, ("nerves", "sudden-signs", "slow-signs", "illness")))
+AS_THEY_COME = tuple(map(TAUGHT.format, ("ordinary-backs", "clinic-desk", "body", "life", "work", "sport", "family")))
 # Today's figures, half a point aside. As the work goes on, floors only rise and ceilings only fall.
 FLOORS = {
     # name                    files                                                         raised asked urgent alarms questions
-    "real, frightening": Floor(("tests/eval/real_red_flags_dev.jsonl", "tests/rounds/round-29.jsonl", "tests/rounds/round-30.jsonl",
-                                "tests/rounds/round-31.jsonl"),                               94,   97.5, 91,   12,    15.5),
-    "real, as they come": Floor(("training/messages/real-*.jsonl",),                          93,   97,   85,   15,    15.5),
+    "real, frightening": Floor(("tests/eval/real_red_flags_dev.jsonl", "tests/rounds/round-29.jsonl", "tests/rounds/round-3*.jsonl"),
+                                                                                              94,   97.5, 91,   12,    15.5),
+    "real, searched for": Floor(SEARCHED,                                                     93,   97,   85,   15,    15.5),
+    "real, as they come": Floor(AS_THEY_COME,                                                 None, None, None, 15,    15.5),
     "terse":              Floor(("tests/eval/terse_red_flags_dev.jsonl",),                    93,   96.5, 96,   11,    7.5),
     "invented":           Floor(("tests/eval/red_flags_dev.jsonl", "tests/rounds/round-2[5-8].jsonl"),
                                                                                               97.5, 99.5, 99,   7,     12.5),

@@ -23,10 +23,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bot.asking import ask  # noqa: E402
 from bot.assistant import Assistant, build  # noqa: E402
+from bot.assistant.asking import ask  # noqa: E402
+from bot.cli.evaluation import read  # noqa: E402
 from bot.content import load  # noqa: E402
-from bot.evaluation import read  # noqa: E402
 from bot.matching import Matcher  # noqa: E402
 from bot.safety import Screener  # noqa: E402
 from bot.understanding import Understanding, known_words, load_understanding  # noqa: E402

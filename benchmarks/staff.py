@@ -22,8 +22,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from small_faq import make_faq  # noqa: E402
 
-from bot.asking import ask  # noqa: E402
 from bot.assistant import build  # noqa: E402
+from bot.assistant.asking import ask  # noqa: E402
 from bot.checking import shown_for  # noqa: E402
 from bot.content import load, red_flag_file  # noqa: E402
 from bot.safety import Level  # noqa: E402

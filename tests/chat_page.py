@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 import uvicorn
 
+from bot.assistant.conversation import Block, BlockKind, Button, Kind, Message, Reply
 from bot.channels.web import Front, WebChannel, create_app
-from bot.conversation import Block, BlockKind, Button, Kind, Message, Reply
+from bot.delivery.inbox import Full
 from bot.errors import StoreError
-from bot.inbox import Full
 from bot.safety import Level
 from bot.store.values import Outgoing
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bot.conversation import Kind, Message
+from bot.assistant.conversation import Kind, Message
 from bot.matching import Candidate, Confidence, Ranking
 from bot.safety import Finding, Heard, Level, Screening
 from bot.understanding import Parsed, Understanding

@@ -8,7 +8,8 @@ from typing import Any
 
 from serving import FakeAssistant
 
-from bot import cli, service
+from bot.cli.main import main as run_command
+from bot.ops import run, service
 
 
 def fake_build(*_: Any, **__: Any) -> Any:
@@ -18,11 +19,11 @@ def fake_build(*_: Any, **__: Any) -> Any:
     return FakeAssistant()
 
 
-service.build = fake_build  # type: ignore[assignment]
-service.starting_content = lambda *_: SimpleNamespace(version="fake")  # type: ignore[assignment, return-value]
+run.build = fake_build  # type: ignore[assignment]
+run.starting_content = lambda *_: SimpleNamespace(version="fake")  # type: ignore[assignment, return-value]
 service.Service._make_staff = lambda *_: None  # type: ignore[assignment, method-assign]
 
 
 if __name__ == "__main__":
     sys.argv[1:] = ["run"]
-    cli.main()
+    run_command()

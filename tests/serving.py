@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from bot.conversation import (
+from bot.assistant.conversation import (
     Alarm,
     Block,
     BlockKind,
@@ -26,11 +26,12 @@ from bot.conversation import (
     Reply,
     Turn,
 )
+from bot.ops.current import Current
+from bot.ops.service import Service
+from bot.ops.settings import Settings
+from bot.ops.web_server import bind
 from bot.safety import Finding, Heard, Level, Screening
-from bot.service import Current, Service
-from bot.settings import Settings
 from bot.store import Store, open_store
-from bot.web import bind
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 EMERGENCY = "chest pain"

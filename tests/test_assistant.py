@@ -18,9 +18,20 @@ from fakes import (
     unsure,
 )
 
-from bot.asking import as_json
 from bot.assistant import Assistant
-from bot.conversation import BlockKind, Conversation, Escalated, Feedback, Forget, Kind, Message, Missed, Outcome, Turn
+from bot.assistant.asking import as_json
+from bot.assistant.conversation import (
+    BlockKind,
+    Conversation,
+    Escalated,
+    Feedback,
+    Forget,
+    Kind,
+    Message,
+    Missed,
+    Outcome,
+    Turn,
+)
 from bot.matching import Candidate
 from bot.safety import Level
 

@@ -18,16 +18,17 @@ from botapi import BotApi
 from serving import message, said, serving
 from typer.testing import CliRunner
 
-from bot import backup, operating
-from bot.backup import Backup, Backups, archive_of, key_of, restore
-from bot.cli import app
-from bot.conversation import Conversation, Missed
+from bot.assistant.conversation import Conversation, Missed
+from bot.cli import operators
+from bot.cli.main import app
+from bot.cli.operators import service_database
 from bot.errors import StoreError
-from bot.operating import service_database
-from bot.settings import Settings, load_settings
+from bot.ops import backup
+from bot.ops.backup import Backup, Backups, archive_of, key_of, restore
+from bot.ops.settings import Settings, load_settings
 from bot.staff.folder import Folder
 from bot.staff.history import History
-from bot.store import Arrival, Handled, missed, open_store
+from bot.store import Arrival, Handled, list_missed, open_store
 
 ROOT = Path(__file__).parent.parent
 
@@ -65,7 +66,7 @@ async def test_a_backup_is_restored_with_all_that_was_in_it(tmp_path: Path, url:
     (tmp_path / "bot.db.key").unlink()
     restored = put_back(tmp_path, made.path)
     assert restored.rows == made.rows
-    assert {row.utterance for row in missed(url)} == {"one", "two"}
+    assert {row.utterance for row in list_missed(url)} == {"one", "two"}
     assert key_of(made.path).read_bytes() == (tmp_path / "bot.db.key").read_bytes()
     (kept,) = (path for path in tmp_path.glob("bot.db.before-restore-*") if path.suffix not in (".zip", ".content"))
     with sqlite3.connect(kept) as connection:
@@ -120,7 +121,7 @@ def test_without_a_database_the_cure_is_told(tmp_path: Path) -> None:
 
 
 async def test_the_bot_makes_them_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.upkeep.FIRST_BACKUP_SECONDS", 0.1)
+    monkeypatch.setattr("bot.ops.maintenance.FIRST_BACKUP_SECONDS", 0.1)
     began = time.time()
     async with BotApi() as api, serving(tmp_path, api, backup_hours=24) as running, asyncio.timeout(20):
         while running.service._backups.last_good < began - 2:
@@ -138,7 +139,7 @@ async def test_the_commands_say_what_they_did(tmp_path: Path, url: str) -> None:
     store = open_store(url)
     (one,) = await store.accept([Arrival(message("bad words", update_id="bad"), {}, None)])
     assert one is not None
-    await store.set_aside(Handled(incoming=one, conversation=Conversation(), reply=said("x")), "ValueError")
+    await store.add_dead_letter(Handled(incoming=one, conversation=Conversation(), reply=said("x")), "ValueError")
     store.close()
     made = command(tmp_path, "backup")
     assert (made.exit_code, "missed 1" in made.output) == (0, True)
@@ -173,7 +174,7 @@ async def test_backups_alone_bring_everything_back_on_a_new_machine(tmp_path: Pa
     (path,) = (tmp_path / "copied").glob("*.db")
     done = command(new, "restore", str(path))
     assert (done.exit_code, "with 1 change(s)" in done.output) == (0, True), done.output
-    assert {row.utterance for row in missed(f"sqlite:///{new}/bot.db")} == {"one", "two"}
+    assert {row.utterance for row in list_missed(f"sqlite:///{new}/bot.db")} == {"one", "two"}
     assert (new / "bot.db.key").read_bytes() == (tmp_path / "bot.db.key").read_bytes()
     assert Folder(new / "faq").read() == {"clinic.yaml": b"name: Two"}
     undone = History(new / "bot.db.content").undo(1, Folder(new / "faq").read())
@@ -197,7 +198,7 @@ async def test_what_stood_there_is_kept_as_a_backup_of_its_own(tmp_path: Path, u
     put_back(tmp_path, kept.with_name(kept.name.removesuffix(".content.zip")))
     assert set(Folder(tmp_path / "faq").read()) == {"clinic.yaml", "late.yaml"}
     assert History(tmp_path / "bot.db.content").get(1).who == "Anna"
-    assert {row.utterance for row in missed(url)} == {"one", "two"}
+    assert {row.utterance for row in list_missed(url)} == {"one", "two"}
 
 
 async def test_the_content_may_be_left_alone(tmp_path: Path, url: str) -> None:
@@ -227,7 +228,7 @@ async def test_content_that_can_not_be_put_back_leaves_the_database_alone(
         faq = tmp_path / "file/faq"
     with pytest.raises(StoreError):
         restore(tmp_path / "bot.db", faq, made.path)
-    assert {row.utterance for row in missed(url)} == {"one", "two"}
+    assert {row.utterance for row in list_missed(url)} == {"one", "two"}
     assert Folder(tmp_path / "faq").read() == {"clinic.yaml": b"name: One"}
     assert not (tmp_path.parent / "evil.yaml").exists()
     assert not list(tmp_path.glob("*.restored"))
@@ -273,8 +274,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The settings of an operator who forgot DATABASE_URL, in a folder with a database of an earlier try."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DATABASE_URL", raising=False)
-    monkeypatch.setattr(operating, "UNITS", tmp_path / "units")
-    monkeypatch.setattr(operating, "PROCESSES", tmp_path / "none")
+    monkeypatch.setattr(operators, "UNITS", tmp_path / "units")
+    monkeypatch.setattr(operators, "PROCESSES", tmp_path / "none")
     open_store("sqlite:///data/bot.db").close()
     return load_settings()
 
@@ -283,7 +284,7 @@ def test_a_command_refuses_while_the_bot_serves_from_another_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: Settings
 ) -> None:
     assert service_database(elsewhere) == Path("data/bot.db")
-    monkeypatch.setattr(operating, "PROCESSES", Path("/proc"))
+    monkeypatch.setattr(operators, "PROCESSES", Path("/proc"))
     script = "import sys; from bot.store import open_store\nkept = open_store(sys.argv[1]); print(flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", script, f"sqlite:///{tmp_path}/service/bot.db"],

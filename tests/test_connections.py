@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from bot.web import WebServer, bind
+from bot.ops.web_server import WebServer, bind
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -67,7 +67,7 @@ async def is_answered(streams: Streams) -> bool:
 
 @pytest.mark.parametrize("sent", HALF_SENT.values(), ids=HALF_SENT)
 async def test_a_request_has_to_be_whole_in_time(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
-    monkeypatch.setattr("bot.connections.REQUEST_SECONDS", 0.05)
+    monkeypatch.setattr("bot.ops.connections.REQUEST_SECONDS", 0.05)
     async with served() as send:
         assert await ends(await send(sent))
 
@@ -75,14 +75,14 @@ async def test_a_request_has_to_be_whole_in_time(monkeypatch: pytest.MonkeyPatch
 async def test_the_next_request_of_a_connection_too(monkeypatch: pytest.MonkeyPatch) -> None:
     async with served() as send:
         streams = await send(GET)
-        monkeypatch.setattr("bot.connections.REQUEST_SECONDS", 0.05)
+        monkeypatch.setattr("bot.ops.connections.REQUEST_SECONDS", 0.05)
         assert await is_answered(streams)
         streams[1].write(GET[:20])
         assert await ends(streams)
 
 
 async def test_an_answer_may_take_longer_than_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.connections.REQUEST_SECONDS", 0.05)
+    monkeypatch.setattr("bot.ops.connections.REQUEST_SECONDS", 0.05)
     go_on = asyncio.Event()
     async with served(go_on.wait) as send:
         poll = await send(GET)
@@ -95,7 +95,7 @@ async def test_an_answer_may_take_longer_than_a_request(monkeypatch: pytest.Monk
 async def test_of_many_half_sent_ones_the_oldest_goes_and_whole_ones_are_answered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("bot.connections.MAX_UNFINISHED", 5)
+    monkeypatch.setattr("bot.ops.connections.MAX_UNFINISHED", 5)
     async with served() as send:
         first = [await send(raw) for raw in HALF_SENT.values()]
         later = [await send(HALF_SENT["head"]) for _ in range(8)]

@@ -5,8 +5,8 @@ import io
 import pytest
 from chat_page import CARD, FALLBACK, FORGOTTEN, GREETING, ICE, NOON, TOPICS
 
+from bot.assistant.conversation import Conversation, Kind, Message, Outcome, Reply, Turn
 from bot.channels.console import Console, chat
-from bot.conversation import Conversation, Kind, Message, Outcome, Reply, Turn
 
 
 class Assistant:

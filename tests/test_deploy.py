@@ -15,8 +15,8 @@ import yaml
 from small_faq import make_faq
 from under_seccomp import is_possible, read_filter
 
-from bot.metrics import Metrics
-from bot.settings import Settings
+from bot.delivery.metrics import Metrics
+from bot.ops.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 UNIT = (ROOT / "deploy/back-spasm-bot.service").read_text()
@@ -38,9 +38,18 @@ def test_alerts_name_only_metrics_that_exist() -> None:
 
 
 def test_the_service_makes_every_gauge_the_alerts_use() -> None:
-    source = (ROOT / "bot/service.py").read_text()
+    source = (ROOT / "bot/ops/service.py").read_text()
     for name in ("ready", "hearing", "oldest_waiting_seconds", "last_backup_timestamp_seconds"):
         assert f'"{name}"' in source
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github/workflows").glob("*.yml")), ids=lambda path: path.name)
+def test_a_workflow_runs_code_of_others_by_its_hash_alone_and_may_write_no_code(path: Path) -> None:
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow["permissions"]["contents"] == "read"
+    used = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
+    assert used
+    assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", one) for one in used)
 
 
 SERIES = """\
@@ -124,7 +133,7 @@ def run_as_container(folder: Path, script: str, **environment: str) -> "subproce
     assert uid
     for parent in (folder, folder.parent, folder.parent.parent):
         parent.chmod(0o711)  # so that the other user comes through
-    script = f"import os, encodings.utf_8_sig, bot.settings, bot.store, bot.staff.folder, dotenv.main\nos.setuid({uid[1]})\n{script}"
+    script = f"import os, encodings.utf_8_sig, bot.ops.settings, bot.store, bot.staff.folder, dotenv.main\nos.setuid({uid[1]})\n{script}"
     return subprocess.run(
         [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False,
         env={"PYTHONPATH": str(ROOT), **environment},
@@ -138,7 +147,7 @@ def test_the_token_made_as_documented_can_be_read_by_the_containers_user_alone(t
     (command,) = set(re.findall(r"sudo (install -m \d+ -o \d+ /dev/stdin \S+telegram_bot_token)", COMPOSE))
     assert command in (ROOT / "docs/running.md").read_text()
     subprocess.run(command.split(), input="1:token\n", text=True, cwd=tmp_path, check=True)
-    script = "print(bot.settings.load_settings().token)"
+    script = "print(bot.ops.settings.load_settings().token)"
     done = run_as_container(tmp_path, script, TELEGRAM_BOT_TOKEN_FILE=str(token))
     assert done.stdout == "1:token\n", done.stderr
     assert token.stat().st_mode & 0o077 == 0
@@ -260,7 +269,7 @@ def test_a_call_outside_the_filter_is_an_error_and_kills_nothing() -> None:
 def test_commands_named_in_the_manual_exist() -> None:
     from typer.main import get_command
 
-    from bot.cli import app
+    from bot.cli.main import app
 
     known = set(get_command(app).commands)  # type: ignore[attr-defined]
     named = set(re.findall(r"python -m bot (\w+)", (ROOT / "docs/running.md").read_text()))

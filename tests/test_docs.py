@@ -15,7 +15,7 @@ EXAMPLE = (ROOT / ".env.example").read_text()
 
 
 def test_every_setting_stands_in_the_example_and_nothing_else():
-    from bot.settings import SECRETS, Settings
+    from bot.ops.settings import SECRETS, Settings
 
     known = {name.upper() for name in Settings.model_fields} | {f"{name.upper()}_FILE" for name in SECRETS}
     written = set(re.findall(r"^#?\s?([A-Z][A-Z0-9_]+)=", EXAMPLE, re.MULTILINE))
@@ -56,7 +56,7 @@ def test_the_make_targets_that_documents_name_exist():
 
 
 def test_the_glossary_names_every_outcome():
-    from bot.conversation import Outcome
+    from bot.assistant.conversation import Outcome
 
     glossary = (ROOT / "docs/glossary.md").read_text()
     assert all(outcome.name in glossary for outcome in Outcome)

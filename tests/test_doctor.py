@@ -11,9 +11,11 @@ import pytest
 from botapi import BotApi
 from serving import serving, settings_for
 
-from bot.backup import Backups, archive_of
-from bot.doctor import Finding, State, clock, report
-from bot.settings import load_settings
+from bot.ops.backup import Backups, archive_of
+from bot.ops.doctor import report
+from bot.ops.doctor_telegram import clock
+from bot.ops.findings import Finding, State
+from bot.ops.settings import load_settings
 from bot.store import open_store
 
 FAQ = Path(__file__).parent.parent / "faq"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.text import words
+from bot.understanding.text import words
 
 ROOT = Path(__file__).parent.parent
 SETS = sorted((ROOT / "tests/eval").glob("*.jsonl"))

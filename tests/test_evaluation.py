@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from bot.cli.evaluation import Judged, curve, judge, read, report, wilson
 from bot.errors import BotError
-from bot.evaluation import Judged, curve, judge, read, report, wilson
 
 
 def reply(kind="answer", entry=None, suggestions=(), level=None, score=0.9):

@@ -19,7 +19,7 @@ from fakes import command, tap, text
 from image import ROOT, copy_image, image_environment
 
 from bot.assistant import Assistant
-from bot.conversation import Conversation, Kind, Turn
+from bot.assistant.conversation import Conversation, Kind, Turn
 from bot.matching import Matcher
 from bot.safety import Level, Screener
 from bot.understanding import Encoder, ModelError, Understanding, known_words

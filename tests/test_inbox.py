@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from serving import EMERGENCY, FakeAssistant, message
 
-from bot.conversation import Conversation
+from bot.assistant.conversation import Conversation
+from bot.delivery.inbox import Full, Inbox
+from bot.delivery.metrics import Metrics
+from bot.delivery.turns import ArrivalCounter
 from bot.errors import StoreError
-from bot.inbox import Full, Inbox
-from bot.metrics import Metrics
-from bot.store import Outgoing, Store, open_store, retry, stuck
-from bot.turns import Speed
+from bot.store import Outgoing, Store, list_dead_letters, open_store, retry_dead_letters
 
 
 @dataclass
@@ -62,7 +62,7 @@ async def desk(folder: Path, assistant: Any = None, *, runs: bool = True) -> Asy
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.inbox.PAUSES", (0.02,) * 5)
+    monkeypatch.setattr("bot.delivery.inbox.PAUSES", (0.02,) * 5)
 
 
 def break_store(desk: Desk, method: str, times: int = 1) -> None:
@@ -151,8 +151,8 @@ async def test_poison_is_set_aside_after_five_tries_and_the_rest_goes_on(tmp_pat
         await at.inbox.accept([message("other chat", chat="2", update_id="3")])
         texts = await at.answered(3)
         assert sorted(texts) == ["1: next", "1: other chat", "I could not answer. Call 0123."]
-        assert at.metrics.set_aside == 1
-        (listed,) = stuck(f"sqlite:///{tmp_path}/bot.db")
+        assert at.metrics.dead_letters == 1
+        (listed,) = list_dead_letters(f"sqlite:///{tmp_path}/bot.db")
         assert listed.error == "RuntimeError"
 
 
@@ -172,7 +172,7 @@ async def test_what_was_set_aside_is_answered_when_put_back(tmp_path: Path) -> N
             (FakeAssistant,),
             {"reply": lambda s, m, c, _: super(type(s), s).reply(replace(m, text="mended"), c)},
         )()
-        assert retry(f"sqlite:///{tmp_path}/bot.db") == 1
+        assert retry_dead_letters(f"sqlite:///{tmp_path}/bot.db") == 1
         await at.inbox.recover()
         assert (await at.answered(2))[1].endswith("mended")
 
@@ -214,7 +214,7 @@ async def test_a_store_that_fails_is_no_fault_of_the_message(tmp_path: Path) -> 
         break_store(at, "conversations", times=8)
         await at.inbox.accept([message("ice?")])
         await at.answered(1, seconds=12)
-        assert at.metrics.set_aside == 0
+        assert at.metrics.dead_letters == 0
 
 
 async def test_above_two_thousand_waiting_nothing_more_is_taken(tmp_path: Path) -> None:
@@ -296,8 +296,8 @@ async def test_a_version_of_a_row_nobody_understands_does_not_stop_the_start(tmp
         assert await at.answered(1) == ["1: fine"]
 
 
-def test_the_speed_of_a_chat_is_counted_over_a_minute() -> None:
-    speed = Speed()
-    assert [speed.count(("web", "1"), float(n)) for n in range(3)] == [1, 2, 3]
-    assert speed.count(("web", "1"), 61.5) == 2
-    assert speed.count(("web", "2"), 61.5) == 1
+def test_the_arrivals_of_a_chat_are_counted_over_a_minute() -> None:
+    arrivals = ArrivalCounter()
+    assert [arrivals.count_arrival(("web", "1"), float(n)) for n in range(3)] == [1, 2, 3]
+    assert arrivals.count_arrival(("web", "1"), 61.5) == 2
+    assert arrivals.count_arrival(("web", "2"), 61.5) == 1

@@ -10,8 +10,9 @@ import pytest
 from botapi import BotApi
 from serving import EMERGENCY, FakeAssistant, serving
 
-from bot import logs
+from bot.delivery.log import log
 from bot.errors import StoreError
+from bot.ops import logs
 
 TOKEN = "987654:secret-token-AbCdEf"
 WORDS = "zanzibar"
@@ -36,7 +37,7 @@ async def test_secrets_fed_through_every_path_show_up_nowhere(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.channels.telegram_polling.PAUSES", (0.02,))
-    monkeypatch.setattr("bot.inbox.PAUSES", (0.02,) * 5)
+    monkeypatch.setattr("bot.delivery.inbox.PAUSES", (0.02,) * 5)
     logs.set_up("debug", form, (TOKEN,))
     sender = {"id": 7, "is_bot": False, "first_name": NAME, "username": NAME}
     async with BotApi(token=TOKEN) as api, serving(tmp_path, api, FakeAssistant()) as running:
@@ -80,7 +81,7 @@ def test_an_error_is_described_by_type_and_place_only() -> None:
 
 def test_json_is_one_object_a_line(capfd: pytest.CaptureFixture[str]) -> None:
     logs.set_up("info", "json")
-    logs.log().info("it works", count=3)
+    log().info("it works", count=3)
     logging.getLogger("uvicorn").error("port %s", 80)
     first, second = (json.loads(line) for line in capfd.readouterr().err.splitlines())
     assert (first["event"], first["count"], first["level"]) == ("it works", 3, "info")
@@ -89,8 +90,8 @@ def test_json_is_one_object_a_line(capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_levels_below_the_chosen_one_are_silent(capfd: pytest.CaptureFixture[str]) -> None:
     logs.set_up("warning", "people")
-    logs.log().info("quiet")
-    logs.log().warning("loud")
+    log().info("quiet")
+    log().warning("loud")
     assert "quiet" not in capfd.readouterr().err
 
 

@@ -8,10 +8,11 @@ import pytest
 
 from bot.content import Content, Entry, RedFlags, SmallTalk
 from bot.matching import Confidence, Matcher
-from bot.matching.scoring import Lines, PairWeights, compare_words, find_likeness, fit_head, stack_signals
+from bot.matching.bayes import NaiveBayes
+from bot.matching.scoring import PairWeights, find_likeness, fit_head, stack_signals
 from bot.understanding import Encoder, Understanding, known_words
 from bot.understanding.vectors import VectorStore
-from training.matching import DECAY, fit_weights
+from training.matching import DECAY, fit_weights, score_left_out
 
 PHRASINGS = {
     "ice": [
@@ -195,7 +196,7 @@ def test_a_vector_survives_being_kept(tmp_path):
     first = store.find(["an ice lolly for my back"])
     store.keep(["an ice lolly for my back"])
     assert np.allclose(VectorStore(ENCODER, tmp_path).find(["an ice lolly for my back"]), first)
-    assert float((first @ ENCODER.encode(["an ice lolly for my back"])[0][0]).item()) > 0.998
+    assert float((first @ ENCODER.encode(["an ice lolly for my back"])[0].meaning[0]).item()) > 0.998
 
 
 def test_content_without_out_of_scope_and_small_talk_answers():
@@ -235,11 +236,30 @@ def test_leaving_one_out_in_closed_form_is_leaving_it_out():
     rng = np.random.default_rng(1)
     vectors = rng.normal(size=(30, 8)).astype(np.float32)
     labels = rng.integers(0, 3, 30)
-    _, left_out = fit_head(vectors, labels, 3)
+    left_out = score_left_out(vectors, labels, fit_head(vectors, labels, 3))
     for at in (0, 7, 29):
         others = np.arange(30) != at
-        weights, _ = fit_head(vectors[others], labels[others], 3)
+        weights = fit_head(vectors[others], labels[others], 3)
         assert np.append(vectors[at], 1.0) @ weights == pytest.approx(left_out[at], abs=1e-3)
+
+
+def test_words_speak_for_the_label_whose_lines_hold_them():
+    lines = [("ice", "pack"), ("cold", "pack"), ("hot", "bath"), ("warm", "bath"), ("warm", "bath", "long")]
+    bayes = NaiveBayes(lines, [0, 0, 1, 1, 1], 2)
+    assert bayes.score(("ice", "pack")).argmax() == 0
+    assert bayes.score(("warm", "bath")).argmax() == 1
+    assert not bayes.score(("unheard", "of")).any()
+
+
+def test_bayes_without_a_line_is_bayes_that_has_not_counted_it():
+    lines = [("ice", "pack"), ("cold", "pack", "ice"), ("hot", "bath"), ("pack", "bath"), ("bath", "ice", "pack")]
+    labels = [0, 0, 1, 1, 1]
+    others = NaiveBayes([*lines[1:], lines[0]], [*labels[1:], 0], 2)
+    whole = NaiveBayes(lines, labels, 2)
+    assert whole.score(lines[0]) == pytest.approx(others.score(lines[0]), abs=1e-4)
+    found, mine = whole.score_without(lines[0], 0), whole.score(lines[0])
+    assert found[0] < mine[0]
+    assert found[1] == pytest.approx(mine[1])
 
 
 def test_likeness_goes_by_the_nearest_lines_of_each_label():
@@ -252,13 +272,6 @@ def test_likeness_goes_by_the_nearest_lines_of_each_label():
 def test_a_signal_is_also_told_by_how_far_it_is_ahead():
     features = stack_signals(np.array([[0.9, 0.4, 0.1]], np.float32))
     assert features[0, :, 1] == pytest.approx([0.5, -0.5, -0.8])
-
-
-def test_words_are_compared_whatever_their_order():
-    lines = Lines.of([["peas on my back"], ["where to park"]], np.empty((2, 0), np.float32))
-    best, _ = compare_words("my back on peas", np.array([0.1, 0.2], np.float32), lines)
-    assert best[0] == 1.0
-    assert best[1] < 0.6
 
 
 def test_weights_that_are_learned_leave_no_slope_and_may_leave_features_out():

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.asking import as_json, ask
 from bot.assistant import build
+from bot.assistant.asking import as_json, ask
+from bot.cli.evaluation import judge, read
 from bot.content import load
-from bot.evaluation import judge, read
 
 CONTENTS = Path(__file__).parent / "contents"
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from serving import message, said
 
-from bot.conversation import Conversation
-from bot.metrics import Metrics
-from bot.outbox import Again, Moved, Outbox, Refused, Result, Sent, Wait
-from bot.pace import Pace
+from bot.assistant.conversation import Conversation
+from bot.delivery.circuit_breaker import CircuitBreaker
+from bot.delivery.metrics import Metrics
+from bot.delivery.outbox import Again, Moved, Outbox, Refused, Result, Sent, Wait
+from bot.delivery.rate_limit import RateLimiter
 from bot.safety import Level
 from bot.store import Arrival, Handled, Outgoing, Store, open_store
-from bot.trials import Trials
 
 
 @dataclass
@@ -62,9 +62,11 @@ async def due(store: Store, *chats_and_texts: tuple[str, str], level: Level | No
 
 
 @asynccontextmanager
-async def sending(folder: Path, channel: FakeChannel, pace: Pace | None = None) -> AsyncIterator[tuple[Outbox, Store]]:
+async def sending(
+    folder: Path, channel: FakeChannel, limiter: RateLimiter | None = None
+) -> AsyncIterator[tuple[Outbox, Store]]:
     store = open_store(f"sqlite:///{folder}/bot.db")
-    outbox = Outbox(store, [channel], Metrics(), {"web": pace} if pace else None)
+    outbox = Outbox(store, [channel], Metrics(), {"web": limiter} if limiter else None)
     task = asyncio.create_task(outbox.run())
     try:
         yield outbox, store
@@ -164,7 +166,7 @@ async def test_what_is_refused_is_over_and_the_chat_goes_on(tmp_path: Path) -> N
         outbox.put(await due(store, ("1", "a"), ("1", "b")))
         await emptied(outbox)
         assert [t for _, t in channel.tried] == ["a", "b"]
-        assert (await store.count_waiting())["outbox"][0] == 0
+        assert await store.load_outbox() == []
 
 
 async def test_a_moved_chat_keeps_its_order(tmp_path: Path) -> None:
@@ -176,7 +178,7 @@ async def test_a_moved_chat_keeps_its_order(tmp_path: Path) -> None:
 
 
 async def test_a_bug_in_a_channel_ends_after_five_tries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.outbox.PAUSES", (0.01,))
+    monkeypatch.setattr("bot.delivery.outbox.PAUSES", (0.01,))
 
     def bug(_: Outgoing) -> Result:
         raise ValueError("patient's words")
@@ -186,7 +188,7 @@ async def test_a_bug_in_a_channel_ends_after_five_tries(tmp_path: Path, monkeypa
         outbox.put(await due(store, ("1", "a")))
         await emptied(outbox)
         assert len(channel.tried) == 5
-        assert (await store.count_waiting())["outbox"][0] == 0
+        assert await store.load_outbox() == []
 
 
 async def test_stopping_waits_for_what_is_in_flight_and_begins_nothing(tmp_path: Path) -> None:
@@ -199,9 +201,9 @@ async def test_stopping_waits_for_what_is_in_flight_and_begins_nothing(tmp_path:
         assert len(await store.load_outbox()) == 26
 
 
-async def test_a_chats_pace_delays_only_that_chat(tmp_path: Path) -> None:
+async def test_a_chats_limit_delays_only_that_chat(tmp_path: Path) -> None:
     channel = FakeChannel()
-    async with sending(tmp_path, channel, Pace(1000)) as (outbox, store):
+    async with sending(tmp_path, channel, RateLimiter(1000)) as (outbox, store):
         outbox.put(await due(store, *(("1", str(n)) for n in range(7)), ("2", "x")))
         await asyncio.sleep(0.2)
         assert len([1 for chat, _ in channel.tried if chat == "1"]) == 5
@@ -210,64 +212,64 @@ async def test_a_chats_pace_delays_only_that_chat(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("chat", "most"), [("5", 65), ("-5", 20)])
 def test_a_minute_holds_no_more_than_telegram_allows(chat: str, most: int) -> None:
-    pace, now, sent = Pace(30), 1000.0, 0
+    limiter, now, sent = RateLimiter(30), 1000.0, 0
     while now < 1060:
-        if not pace.chat_wait(chat, now) and not pace.overall_wait(now):
-            pace.take(chat, now)
+        if not limiter.wait_for_chat(chat, now) and not limiter.wait_for_bot(now):
+            limiter.count_send(chat, now)
             sent += 1
         now += 0.05
     assert sent <= most
 
 
 def test_no_second_holds_more_than_the_overall_rate() -> None:
-    pace, sent, now = Pace(30), [], 1000.0
+    limiter, sent, now = RateLimiter(30), [], 1000.0
     while now < 1010:
-        if not pace.overall_wait(now):
-            pace.take(str(len(sent)), now)
+        if not limiter.wait_for_bot(now):
+            limiter.count_send(str(len(sent)), now)
             sent.append(now)
         now += 0.001
     assert max(sum(at <= one < at + 1 for one in sent) for at in sent) <= 30
     assert len(sent) > 270
 
 
-def test_a_pace_of_nothing_lifts_all_limits() -> None:
-    pace = Pace(0)
+def test_a_rate_of_nothing_lifts_all_limits() -> None:
+    limiter = RateLimiter(0)
     for _ in range(1000):
-        pace.take("-1", 1.0)
-    assert pace.overall_wait(1.0) == pace.chat_wait("-1", 1.0) == 0
+        limiter.count_send("-1", 1.0)
+    assert limiter.wait_for_bot(1.0) == limiter.wait_for_chat("-1", 1.0) == 0
 
 
 def test_a_clock_that_stands_still_or_jumps_back_delays_by_no_more_than_a_token() -> None:
-    pace = Pace(10)
+    limiter = RateLimiter(10)
     for _ in range(10):
-        pace.take("1", 500.0)
-    assert pace.chat_wait("1", 400.0) <= 6.0
+        limiter.count_send("1", 500.0)
+    assert limiter.wait_for_chat("1", 400.0) <= 6.0
 
 
 def test_a_thousand_chats_are_forgotten_when_they_rest() -> None:
-    pace = Pace(30)
+    limiter = RateLimiter(30)
     for number in range(10_000):
-        pace.take(str(number), float(number))
-    assert len(pace._chats) <= 4_001
+        limiter.count_send(str(number), float(number))
+    assert len(limiter._chats) <= 4_001
 
 
-def test_trials_grow_rarer_up_to_four_seconds() -> None:
-    trials, now, tried = Trials(), 0.0, []
+def test_trials_of_an_open_circuit_grow_rarer_up_to_four_seconds() -> None:
+    breaker, now, tried = CircuitBreaker(), 0.0, []
     for chat in ("a", "b"):
-        trials.failed(("web", chat), now)
+        breaker.count_failure(("web", chat), now)
     while now < 60:
-        if trials.wait(now) == 0:
-            trials.start(("web", "a"))
+        if breaker.wait(now) == 0:
+            breaker.start_trial(("web", "a"))
             tried.append(now)
-            trials.failed(("web", "a"), now)
+            breaker.count_failure(("web", "a"), now)
         now += 0.05
     assert 14 <= len(tried) <= 20
     assert max(b - a for a, b in pairwise(tried)) <= 4.1
 
 
 def test_several_flooded_chats_mean_that_all_must_wait() -> None:
-    trials = Trials()
+    breaker = CircuitBreaker()
     for chat in "abc":
-        trials.flooded(("web", chat), 10.0, 3.0)
-    assert trials.wait(11.0) == pytest.approx(2.0)
-    assert trials.wait(13.1) == 0
+        breaker.count_flood_limit(("web", chat), 10.0, 3.0)
+    assert breaker.wait(11.0) == pytest.approx(2.0)
+    assert breaker.wait(13.1) == 0

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DataError
 from test_webhook import hooked, is_set, post
 
 from bot.errors import StoreError
-from bot.store import queues, stuck
+from bot.store import list_dead_letters, queues
 from bot.store.tables import conversations
 
 SURROGATE = "my back \ud83d"
@@ -34,11 +34,11 @@ async def until(found: Callable[[], Any]) -> None:
 
 
 def counted(served: Running) -> int:
-    return int(served.service._metrics.set_aside)
+    return int(served.service._metrics.dead_letters)
 
 
 def faults(folder: Path) -> list[str]:
-    return [one.error for one in stuck(f"sqlite:///{folder}/bot.db")]
+    return [one.error for one in list_dead_letters(f"sqlite:///{folder}/bot.db")]
 
 
 def of(chat: Any, text: Any = "does ice help?", **more: Any) -> dict[str, Any]:

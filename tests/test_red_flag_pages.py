@@ -2,20 +2,22 @@
 
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
 import pytest
 
 from bot.assistant import Assistant
-from bot.checking import problems_of_red_flags
+from bot.checking import problems_of_lines, problems_of_red_flags
 from bot.content import Content, load
-from bot.errors import ContentError
+from bot.errors import ContentError, Severity
 from bot.matching import Matcher
 from bot.safety import Level, Screener
 from bot.understanding import load_understanding
 
 ROOT = Path(__file__).parent.parent
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PAGE = "en/red-flags/saddle-numbness.yaml"
 # Every sign of the clinical reference, in its levels.
 REFERENCE = {
@@ -118,7 +120,6 @@ def cut_part(name: str) -> Callable[[str], str]:
         (replace_text("level: emergency", "level: dire"), "level: dire", "`level`: ", "Compare"),
         (replace_text("id: saddle-numbness", "id: saddle"), "id: saddle", "the file is named", "Name the file saddle.yaml"),
         (replace_text("id: saddle-numbness", "colour: red\nid: saddle-numbness"), "colour: red", "`colour` is not a key", "Known here"),
-        (add_phrase("pain"), "- pain", "`pain` is an everyday word", "Say with it what makes it a sign"),
         (add_phrase("numb near"), "- numb near", "`near` stands between two groups", "on both sides"),
         (add_phrase("numb near bum near today"), "- numb near bum near", "`near` stands between two groups", "one `near`"),
         (add_phrase("numb near ,"), "- numb near ,", "`near` stands between two groups", "on both sides"),
@@ -138,6 +139,15 @@ def test_a_page_that_cannot_work_is_refused(
     problem = next(problem for problem in refused.value.problems if told in problem.message)
     assert (problem.path, problem.line) == (PAGE, line)
     assert cure in problem.cure
+
+
+def test_a_phrase_that_is_an_everyday_word_is_refused_by_the_check(tmp_path: Path) -> None:
+    faq = shutil.copytree(ROOT / "faq", tmp_path / "faq")
+    page = add_phrase("pain")((faq / PAGE).read_text("utf-8"))
+    (faq / PAGE).write_text(page, "utf-8")
+    (problem,) = (one for one in problems_of_lines(load(faq), NOW) if one.severity is Severity.ERROR)
+    assert problem.message.startswith("`pain` is an everyday word")
+    assert (problem.path, problem.line) == (PAGE, page.splitlines().index("  - pain") + 1)
 
 
 def test_a_folder_without_pages_is_refused(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 
-from bot.asking import ask
 from bot.assistant import build
+from bot.assistant.asking import ask
 from bot.content import load
 from bot.errors import ContentError
 from bot.staff import check_worker, edits

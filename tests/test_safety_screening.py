@@ -337,7 +337,7 @@ def test_without_the_model_the_floor_hears_and_it_is_told(floor_alone: Served) -
 def test_a_model_that_gives_no_number_is_told(screen: Served) -> None:
     parsed = screen.understanding.parse("I can't pee")
     assert parsed.vectors is not None
-    object.__setattr__(parsed, "vectors", parsed.vectors * float("nan"))
+    object.__setattr__(parsed, "vectors", parsed.vectors._replace(signs=parsed.vectors.signs * float("nan")))
     screening = screen.screener.screen(parsed)
     assert screening.is_degraded
     assert screening.top

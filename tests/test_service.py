@@ -17,8 +17,8 @@ from botapi import BotApi
 from serving import EMERGENCY, serving
 
 from bot.errors import StartError
-from bot.service import Current
-from bot.web import bind
+from bot.ops.current import Current
+from bot.ops.web_server import bind
 
 HERE = Path(__file__).parent
 # The contract says 5; a busy machine gets more here, and benchmarks/reliability.py measures it.

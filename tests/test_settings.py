@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import SettingsError
-from bot.settings import SECRETS, Settings, load_settings
+from bot.ops.settings import SECRETS, Settings, load_settings
 
 ROOT = Path(__file__).parent.parent
 
@@ -143,12 +143,12 @@ def test_a_dot_env_of_another_user_is_one_line_and_its_cure_in_every_command(tmp
     script = (
         "import os, pathlib; os.setuid(10001)\n"
         "from bot.errors import SettingsError\n"
-        "from bot.settings import load_settings\n"
+        "from bot.ops.settings import load_settings\n"
         "try: load_settings(pathlib.Path('.env'))\n"
         "except SettingsError as error: print(error)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", "import bot.settings, dotenv.main\n" + script],
+        [sys.executable, "-c", "import bot.ops.settings, dotenv.main\n" + script],
         cwd="/", capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)},
         preexec_fn=lambda: os.chdir(tmp_path), check=False,
     )  # fmt: skip

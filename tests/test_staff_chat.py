@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import insert
 
-from bot.conversation import Kind, Message
-from bot.metrics import Metrics
+from bot.assistant.conversation import Kind, Message
+from bot.delivery.metrics import Metrics
 from bot.staff.chat import StaffChat
 from bot.staff.group import StaffGroup, staff_of
 from bot.store import open_store

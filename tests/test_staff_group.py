@@ -14,15 +14,17 @@ from serving import settings_for
 from sqlalchemy import insert
 
 from bot.assistant import build
-from bot.doctor import State, report
-from bot.service import Current, Service
+from bot.ops.current import Current
+from bot.ops.doctor import report
+from bot.ops.findings import State
+from bot.ops.service import Service
+from bot.ops.web_server import bind
 from bot.staff import chat as staff_chat
 from bot.staff import group, services
 from bot.staff.reload import starting_content
 from bot.staff.snapshots import Snapshots
 from bot.store import open_store
 from bot.store.tables import missed
-from bot.web import bind
 from tests.small_faq import make_faq
 
 GROUP, NEW, OTHER = -500, -1001557912345, -900

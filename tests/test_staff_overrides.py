@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.asking import ask
 from bot.assistant import Assistant, Overrides
+from bot.assistant.asking import ask
+from bot.assistant.conversation import Conversation, Outcome
 from bot.content import load
-from bot.conversation import Conversation, Outcome
 from bot.matching import Candidate
 from bot.safety import Level
 from tests.fakes import READS_ONLY, FakeMatcher, FakeScreener, command, sure, tap, text, unsure

@@ -8,7 +8,7 @@ from sqlalchemy import insert
 
 from bot.content import load
 from bot.staff.report import count_week, describe_week, draw, write_csv
-from bot.store import counted, open_store
+from bot.store import open_store, read_counts
 from bot.store.staff import Counts
 from bot.store.tables import missed
 from tests.small_faq import make_faq
@@ -58,5 +58,5 @@ async def test_missed_questions_count_by_the_nearest_answer(tmp_path):
         }
         await store._writer.write(lambda c, row=row: c.execute(insert(missed), row))
     store.close()
-    counts = counted(tmp_path / "bot.db", datetime(2020, 1, 1, tzinfo=UTC), NOW)
+    counts = read_counts(tmp_path / "bot.db", datetime(2020, 1, 1, tzinfo=UTC), NOW)
     assert (counts.missed, counts.near) == (3, {"heat": 2})

@@ -15,13 +15,14 @@ from serving import settings_for
 from sqlalchemy import insert
 
 from bot.assistant import build
-from bot.service import Current, Service
+from bot.ops.current import Current
+from bot.ops.service import Service
+from bot.ops.web_server import bind
 from bot.staff import reload, services
 from bot.staff.reload import starting_content
 from bot.staff.snapshots import Snapshots, state_folder
 from bot.store import open_store
 from bot.store.tables import missed
-from bot.web import bind
 from tests.small_faq import make_faq
 
 STAFF, PATIENT = 55, 7

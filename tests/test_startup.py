@@ -1,4 +1,4 @@
-"""What a process does before anything else: nothing draws, and a child ends with who began it."""
+"""What a process owes the system: memory goes back, and a child ends with who began it."""
 
 import ctypes
 import io
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.ops.memory import return_memory
 from bot.staff import check_worker
-from bot.startup import return_memory, without_drawing
 
 ROOT = Path(__file__).parent.parent
 
@@ -32,24 +32,11 @@ def test_what_was_needed_while_building_goes_back_to_the_system():
     assert stays
 
 
-def test_a_service_imports_nothing_that_draws(monkeypatch):
-    for name in [name for name in sys.modules if name.split(".")[0] in {"rich", "httpx"}]:
-        monkeypatch.delitem(sys.modules, name)
-    with without_drawing():
-        import httpx
-
-        assert not any(name.startswith("rich.") for name in sys.modules)
-    assert httpx.Client
-    import rich.text
-
-    assert rich.text.Text("drawn").plain == "drawn"
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
 def test_a_child_ends_with_a_parent_that_was_killed():
     parent = (
         "import os, sys, time\n"
-        "from bot.startup import end_with_parent\n"
+        "from bot.staff.parent import end_with_parent\n"
         "child = os.fork()\n"
         "if not child: end_with_parent(); print(os.getpid(), flush=True)\n"
         "time.sleep(60)"

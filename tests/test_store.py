@@ -14,10 +14,20 @@ import pytest
 from serving import NOW, FakeAssistant, message, said
 from sqlalchemy import create_mock_engine, text
 
-from bot.conversation import Alarm, Conversation, Escalated, Feedback, Forget, Missed
+from bot.assistant.conversation import Alarm, Conversation, Escalated, Feedback, Forget, Missed
 from bot.errors import SettingsError, StoreError
 from bot.safety import Heard, Level
-from bot.store import Arrival, Handled, Mark, Store, database_path, missed, open_store, retry, stuck
+from bot.store import (
+    Arrival,
+    Handled,
+    Mark,
+    Store,
+    database_path,
+    list_dead_letters,
+    list_missed,
+    open_store,
+    retry_dead_letters,
+)
 from bot.store.schema import _upgrade
 from bot.store.tables import SCHEMA, metadata
 from bot.store.writer import open_engine
@@ -113,7 +123,7 @@ async def test_forget_erases_all_but_nameless_alarms(store: Store, url: str) -> 
     await finish(store, other, records=(Missed("else", "not understood"),))
     await finish(store, two, records=(Forget(),), conversation=Conversation())
     assert await store.conversations([("web", "1")]) == {}
-    assert [row.utterance for row in missed(url)] == ["else"]
+    assert [row.utterance for row in list_missed(url)] == ["else"]
     assert rows(store, "SELECT count(*) FROM feedback") == [(0,)]
     assert rows(store, "SELECT person FROM alarms") == [("",)]
 
@@ -122,7 +132,7 @@ async def test_missed_utterances_are_counted_most_frequent_first(store: Store, u
     for number, utterance in enumerate(["rare", "often", "often"]):
         (incoming,) = await accept(store, message(update_id=str(number)))
         await finish(store, incoming, records=(Missed(utterance, "not understood", ("ice", "heat")),))
-    assert [(row.utterance, row.times, row.candidates) for row in missed(url)] == [
+    assert [(row.utterance, row.times, row.candidates) for row in list_missed(url)] == [
         ("often", 2, ("ice", "heat")),
         ("rare", 1, ("ice", "heat")),
     ]
@@ -131,13 +141,13 @@ async def test_missed_utterances_are_counted_most_frequent_first(store: Store, u
 async def test_what_is_set_aside_is_listed_without_text_and_can_be_tried_again(store: Store, url: str) -> None:
     (incoming,) = await accept(store, message("words"))
     handled = Handled(incoming=incoming, conversation=Conversation(), reply=said("sorry"))
-    (outgoing,) = await store.set_aside(handled, "ValueError")
+    (outgoing,) = await store.add_dead_letter(handled, "ValueError")
     assert outgoing.reply == said("sorry")
     assert await store.load_inbox() == []
-    (listed,) = stuck(url)
+    (listed,) = list_dead_letters(url)
     assert (listed.error, listed.kind) == ("ValueError", "text")
     assert "words" not in repr(listed)
-    assert retry(url, listed.id) == 1
+    assert retry_dead_letters(url, listed.id) == 1
     assert [one.message.text for one in await store.load_inbox()] == ["words"]
 
 
@@ -295,8 +305,10 @@ def test_an_upgrade_is_preceded_by_a_verified_copy(tmp_path: Path) -> None:
     connection.close()
     store = open_store(f"sqlite:///{path}")
     store.close()
-    assert Path(store.upgraded_from_copy).name.startswith(f"before-{SCHEMA}-")
-    assert Path(store.upgraded_from_copy).exists()
+    (copy,) = (tmp_path / "backups").glob(f"before-{SCHEMA}-*.db")
+    with sqlite3.connect(copy) as connection:
+        assert connection.execute("SELECT count(*) FROM alembic_version").fetchone() == (0,)
+    connection.close()
     assert rows(store, "SELECT version_num FROM alembic_version") == [(SCHEMA,)]
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.text import clean, is_other_script, normalize, utf16_length, words
+from bot.understanding.text import clean, is_other_script, normalize, utf16_length, words
 
 
 @pytest.mark.parametrize(

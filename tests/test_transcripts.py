@@ -8,7 +8,7 @@ import pytest
 import yaml
 from fakes import NOON, command, tap, text
 
-from bot.conversation import Conversation, Kind
+from bot.assistant.conversation import Conversation, Kind
 
 TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts").glob("*.yaml"))
 KEYS = {

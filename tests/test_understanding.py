@@ -19,6 +19,7 @@ from bot.understanding import (
     ModelError,
     Speller,
     Understanding,
+    Vectors,
     load_understanding,
     split_words,
 )
@@ -164,7 +165,8 @@ def test_any_text_is_parsed(understanding: Understanding, text: str) -> None:
     assert parsed.text == text
     assert len(parsed.words) == len(parsed.stems) == len(parsed.breaks)
     assert parsed.vectors is not None
-    assert np.allclose(np.linalg.norm(parsed.vectors, axis=1), 1, atol=1e-3)
+    for vectors in parsed.vectors:
+        assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
 
 
 # The encoder
@@ -173,7 +175,7 @@ def test_any_text_is_parsed(understanding: Understanding, text: str) -> None:
 def test_a_long_text_is_read_in_windows_its_beginning_and_its_end(understanding: Understanding) -> None:
     def shape(words: int) -> tuple[int, ...]:
         vectors = understanding.parse("stiff back today and " * (words // 4)).vectors
-        return () if vectors is None else vectors.shape
+        return () if vectors is None else vectors.signs.shape
 
     assert shape(40) == (1, WIDTH)
     assert shape(MOST_PIECES + 40)[0] == 2
@@ -184,8 +186,8 @@ def test_a_long_text_is_read_in_windows_its_beginning_and_its_end(understanding:
     assert first.vectors is not None
     assert last.vectors is not None
     assert filler.vectors is not None
-    assert not np.allclose(first.vectors[0], filler.vectors[0], atol=1e-3)
-    assert not np.allclose(last.vectors[-1], filler.vectors[-1], atol=1e-3)
+    assert not np.allclose(first.vectors.signs[0], filler.vectors.signs[0], atol=1e-3)
+    assert not np.allclose(last.vectors.signs[-1], filler.vectors.signs[-1], atol=1e-3)
 
 
 def test_a_message_means_the_same_in_a_batch_as_alone(understanding: Understanding, content: Content) -> None:
@@ -225,7 +227,7 @@ def test_a_breaking_encoder_leaves_the_words_and_is_asked_again() -> None:
     understanding = Understanding({"numb"}, encoder)  # type: ignore[arg-type]
     parsed = understanding.parse("nubm leg")
     assert (parsed.corrected, parsed.vectors) == ("numb leg", None)
-    encoder.encode = lambda _: [np.ones((1, 2), np.float32)]  # type: ignore[method-assign,assignment]
+    encoder.encode = lambda _: [Vectors(np.ones((1, 2), np.float32), np.ones((1, 2), np.float32))]  # type: ignore[method-assign,assignment]
     assert understanding.parse("nubm leg").vectors is not None
 
 

@@ -1,6 +1,6 @@
 """Words are compared by their stems."""
 
-from bot.vocabulary import stem
+from bot.understanding.vocabulary import stem
 
 
 def test_stems_join_the_forms_of_a_word():

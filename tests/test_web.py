@@ -9,10 +9,10 @@ import httpx
 import pytest
 from chat_page import CARD, FALLBACK, ICE, NOON, StandIn, paragraph
 
+from bot.assistant.conversation import Block, BlockKind, Button, Kind, Reply
 from bot.channels.web import create_app
 from bot.channels.web.rendering import link_number, render
 from bot.channels.web.transcript import MAX_BUBBLES, Asked, Bubble, Transcript, Transcripts, Who
-from bot.conversation import Block, BlockKind, Button, Kind, Reply
 from bot.store.values import Outgoing
 
 SCRIPT = {"accept": "application/json"}

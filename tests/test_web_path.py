@@ -11,12 +11,12 @@ import httpx
 import pytest
 from chat_page import CARD, FALLBACK, StandIn, answer
 
+from bot.assistant.conversation import Conversation, Forget, Message, Outcome, Reply, Turn
 from bot.channels.web import WebChannel, create_app
-from bot.conversation import Conversation, Forget, Message, Outcome, Reply, Turn
+from bot.delivery.inbox import Inbox
+from bot.delivery.metrics import Metrics
+from bot.delivery.outbox import Outbox
 from bot.errors import StoreError
-from bot.inbox import Inbox
-from bot.metrics import Metrics
-from bot.outbox import Outbox
 from bot.safety import Finding, Level, Screening
 from bot.store import open_store
 

@@ -13,9 +13,9 @@ from botapi import BotApi, Refusal
 from serving import Running, serving, settings_for
 
 from bot.channels.telegram_webhook import HEADER, PATH, secret_of
-from bot.doctor import report
 from bot.errors import StoreError
-from bot.web import bind
+from bot.ops.doctor import report
+from bot.ops.web_server import bind
 
 
 def free_port() -> int:

@@ -5,7 +5,7 @@ import hashlib
 import json
 import tempfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,29 +19,45 @@ from torch.nn import functional as F
 AXES = 64  # of the taught messages' vectors: enough to find the nearest, a sixth of the size
 
 
-class Pooled(nn.Module):
-    """Piece numbers in (0 pads), one unit vector a row out: the mean over the pieces."""
+class Branches(nn.Module):
+    """Piece numbers in (0 pads), two unit vectors a row out: the means over the pieces after either upper half."""
 
-    def __init__(self, bert: nn.Module) -> None:
+    def __init__(
+        self, embeddings: nn.Module, shared: nn.ModuleList, signs: nn.ModuleList, meaning: nn.ModuleList
+    ) -> None:
         super().__init__()
-        self.bert = bert
+        self.embeddings, self.shared, self.signs, self.meaning = embeddings, shared, signs, meaning
 
-    def forward(self, ids: Tensor) -> Tensor:
-        mask = (ids != 0).long()
-        states = self.bert(input_ids=ids, attention_mask=mask).last_hidden_state
-        weight = mask[..., None].to(states.dtype)
-        return F.normalize((states * weight).sum(1) / weight.sum(1).clamp(min=1.0), dim=1)
+    def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        mask = (ids != 0).float()
+        states = run_layers(self.shared, self.embeddings(input_ids=ids), mask)
+        return pool(run_layers(self.signs, states, mask), mask), pool(run_layers(self.meaning, states, mask), mask)
 
 
-def export_encoder(bert: nn.Module, folder: Path) -> None:
-    """The encoder of ``bert`` as ``encoder.onnx``, weights in 8 bits."""
-    bert.eval()
+def run_layers(layers: Iterable[nn.Module], states: Tensor, mask: Tensor) -> Tensor:
+    """``states`` (texts × pieces × width) after ``layers``; ``mask`` is 0 where a piece only pads."""
+    hidden = (1 - mask)[:, None, None, :] * -1e4
+    for layer in layers:
+        states = layer(states, hidden)
+    return states
+
+
+def pool(states: Tensor, mask: Tensor) -> Tensor:
+    """The mean over the pieces, of unit length."""
+    weight = mask[..., None]
+    return F.normalize((states * weight).sum(1) / weight.sum(1).clamp(min=1.0), dim=1)
+
+
+def export_encoder(branches: Branches, folder: Path) -> None:
+    """``branches`` as ``encoder.onnx``, weights in 8 bits."""
+    branches.eval()
     ids = torch.ones((2, 16), dtype=torch.long)
     with tempfile.TemporaryDirectory() as place:
         full = Path(place) / "full.onnx"
-        axes = {"ids": {0: "texts", 1: "pieces"}, "vectors": {0: "texts"}}
+        texts = {0: "texts"}
         torch.onnx.export(
-            Pooled(bert), (ids,), str(full), input_names=["ids"], output_names=["vectors"], dynamic_axes=axes,
+            branches, (ids,), str(full), input_names=["ids"], output_names=["signs", "meaning"],
+            dynamic_axes={"ids": {0: "texts", 1: "pieces"}, "signs": texts, "meaning": texts},
             opset_version=17, dynamo=False,
         )  # fmt: skip
         quantize_dynamic(full, folder / "encoder.onnx", per_channel=True, weight_type=QuantType.QInt8)

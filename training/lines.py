@@ -9,6 +9,7 @@ from typing import Self
 
 from bot.content import Content
 from bot.content.red_flags import HARMLESS
+from bot.matching.lines import NONE
 
 MESSAGES = Path(__file__).parent / "messages"
 TRAIN, HELD_OUT = "train", "held-out"
@@ -57,13 +58,23 @@ def lines_of(content: Content) -> list[Line]:
     return [Line(text, HARMLESS, "faq", entries=(entry,)) for text, entry in asked]
 
 
+def find_held_out() -> list[tuple[str, tuple[str, ...]]]:
+    """Ordinary messages in real words that were not taught, each with the matcher's labels that would answer it."""
+    lines = (line for line in read_messages() if line.split == HELD_OUT and line.level in ("none", "soon"))
+    return [
+        (line.text, tuple(entry.replace(OUTSIDE, NONE) for entry in line.entries)) for line in lines if line.entries
+    ]
+
+
 JOINTS = (". ", " ", ", ", " and also ", "\n")
 _NEXT_KEYS = {
     "a": "sqwz", "e": "wrd", "i": "uok", "o": "ipl", "u": "yij", "n": "bm", "t": "ry", "s": "ad", "r": "et", "l": "k",
     "d": "sf", "h": "gj", "m": "n", "c": "xv",
 }  # fmt: skip
-# How often a line is changed in a way that changes nothing. A sign is often buried in another question; thumbs slip.
-BURIED, BURIED_REAL, SLIPPED, UNPUNCTUATED = 0.2, 0.1, 0.2, 0.12
+# How often a line is changed in a way that changes nothing. A sign is often buried in another question, or told among
+# other things; thumbs slip.
+BURIED, BURIED_REAL, TOLD_AMONG, SLIPPED, UNPUNCTUATED = 0.2, 0.1, 0.1, 0.2, 0.12
+MOST_TOLD = 60  # words of each of two messages told as one
 
 
 class Changes:
@@ -71,19 +82,25 @@ class Changes:
 
     def __init__(self, lines: Sequence[Line], chance: random.Random) -> None:
         self._questions = [line.text for line in lines if line.source == "faq" and line.entries != (OUTSIDE,)]
+        self._ordinary = [
+            line.text for line in lines if line.source == "real" and line.label == HARMLESS and _is_short(line.text)
+        ]
         self._chance = chance
 
     def of(self, line: Line) -> str:
         said, chance = line.text, self._chance
+        if line.source in ("real", "terse") and chance.random() < TOLD_AMONG and _is_short(said):
+            said = self._join(said, chance.choice(self._ordinary))
         if line.label != HARMLESS and chance.random() < (BURIED_REAL if line.source == "real" else BURIED):
-            both = [said, chance.choice(self._questions)]
-            chance.shuffle(both)
-            said = chance.choice(JOINTS).join(both)
+            said = self._join(said, chance.choice(self._questions))
         if chance.random() < SLIPPED:
             said = self._slip(said)
         if chance.random() < UNPUNCTUATED:
             said = "".join(char for char in said if char.isalnum() or char == " ")
         return said.lower()
+
+    def _join(self, *both: str) -> str:
+        return self._chance.choice(JOINTS).join(self._chance.sample(both, 2))
 
     def _slip(self, said: str) -> str:
         """One or two slips of the thumb: letters swapped, lost, doubled, or the key beside."""
@@ -101,6 +118,10 @@ class Changes:
             else:
                 chars[at] = self._chance.choice(_NEXT_KEYS.get(chars[at].lower(), "e"))
         return "".join(chars)
+
+
+def _is_short(text: str) -> bool:
+    return len(text.split()) < MOST_TOLD
 
 
 def draw_endlessly(lines: Sequence[Line], chance: random.Random) -> Iterator[Line]:

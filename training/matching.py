@@ -1,7 +1,7 @@
 """Learns the weights of the pairs of message and entry on the shipped content, and packs the vectors of its lines.
 
-Every line is judged by a head, and by neighbours, that have not seen it. What may be answered is set on messages that the
-encoder was not tuned on either: the content's own tests, and the real lines held out.
+They are learned on the content's own lines, each judged by parts that have not seen it (messages in real words beside them
+changed nothing). What may be answered is set on messages that are no lines: the content's own tests, and real ones held out.
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from bot.content import Content
-from bot.matching.lines import NONE, questions_of, sentences_of
-from bot.matching.scoring import Lines, compare_words, find_likeness, fit_head, stack_signals
-from bot.text import normalize
+from bot.matching.lines import lines_by_label
+from bot.matching.scoring import Lines, Scorer, find_likeness, stack_signals, widen
+from bot.understanding import read_plainly
 from bot.understanding.encoder import Encoder, Floats
 from bot.understanding.vectors import VectorStore, key_of, pack_vector, write_vectors
 
@@ -23,47 +23,25 @@ MOST_OUTSIDE, MOST_WRONG = 0.10, 0.08
 SUGGEST_FROM = 0.04
 BOUNDS = (0.4, 0.7)  # below, a wrong answer is nearly as likely as a right one; above, one spared costs five right ones
 
+Asked = Sequence[tuple[str, Sequence[str]]]  # messages, each with the labels that would answer it
 
-def learn_pairs(
-    content: Content, encoder: Encoder, folder: Path, strangers: Sequence[tuple[str, str]]
-) -> dict[str, float]:
-    """Writes ``vectors.npz`` and ``matching.npz`` into ``folder``; returns figures of ``strangers``.
 
-    ``strangers``: messages that the encoder was not tuned on, each with the entry that it asks for, empty for none.
-    """
+def learn_pairs(content: Content, encoder: Encoder, folder: Path, strangers: Asked) -> dict[str, float]:
+    """Writes ``vectors.npz`` and ``matching.npz`` into ``folder``; returns figures of ``strangers``."""
     (folder / "vectors.npz").unlink(missing_ok=True)
-    by_label: dict[str, list[str]] = {}
-    for line in questions_of(content):
-        by_label.setdefault(line.label, []).append(line.text)
-    outside = by_label.pop(NONE)
-    asked = [*by_label.values(), outside]
-    said: dict[str, list[str]] = {label: [] for label in by_label}
-    for sentence in sentences_of(content):
-        said[sentence.label].append(sentence.text)
-    answers = [said[label] or by_label[label][:1] for label in by_label] + [outside[:1]]
+    labels, by_label = lines_by_label(content)
+    texts = [text for one in by_label for text in one]
     store = VectorStore(encoder, None, folder)
-    texts = [text for one in asked for text in one]
-    lines = Lines.of(asked, store.find(texts))
-    sentences = Lines.of(answers, store.find([text for one in answers for text in one]))
-    known = {text for one in (*asked, *answers) for text in one}
-    known |= {text for test in content.utterances for text in test.utterances}
-    known |= {text for page in content.red_flags.pages for text in (*page.must_raise, *page.must_stay_quiet)}
-    every = sorted(known)
-    write_vectors(
-        folder / "vectors.npz",
-        {key_of(text): pack_vector(one) for text, one in zip(every, store.find(every), strict=True)},
-    )
-    owners = np.repeat(np.arange(len(asked)), [len(one) for one in asked])
-    weights = fit_weights(find_features(lines, sentences, owners, len(asked)), owners)
-    head = fit_head(lines.vectors, owners, len(asked))[0]
-    at = {label: place for place, label in enumerate((*by_label, NONE))}
-    strangers = [(text, label) for text, label in strangers if label in at]
-    features = judge_strangers([text for text, _ in strangers], store, lines, sentences, head)
-    owners = np.array([at[label] for _, label in strangers])
-    chances = _chances(features, weights)
+    _write_vectors(content, texts, store, folder)
+    plain = list(map(read_plainly, texts))
+    owners = np.repeat(np.arange(len(labels)), list(map(len, by_label)))
+    scorer = Scorer(Lines(tuple(line.stems for line in plain), store.find(texts), owners))
+    weights = fit_weights(find_features(scorer), owners)
+    chances = _chances(judge_messages([text for text, _ in strangers], store, scorer), weights)
+    accept = mark_accepted(strangers, labels)
     first, best = chances[:, :-1].argmax(1), chances[:, :-1].max(1)
-    is_in = owners < len(asked) - 1
-    is_right = is_in & (first == owners)
+    is_in = ~accept[:, -1]
+    is_right = is_in & accept[np.arange(len(accept)), first]
     answer_from = _answer_from(best, is_in, is_right)
     np.savez(folder / "matching.npz", **weights, answer_from=answer_from, suggest_from=SUGGEST_FROM)
     return {
@@ -71,6 +49,20 @@ def learn_pairs(
         "answered wrong": float((~is_right & (best >= answer_from))[is_in].mean()), "answer from": answer_from,
         "outside answered": float((best[~is_in] >= answer_from).mean()),
     }  # fmt: skip
+
+
+def _write_vectors(content: Content, texts: Sequence[str], store: VectorStore, folder: Path) -> None:
+    """Those of the lines, and of the messages that the content is tested with."""
+    known = {*texts, *(text for test in content.utterances for text in test.utterances)}
+    known |= {text for page in content.red_flags.pages for text in (*page.must_raise, *page.must_stay_quiet)}
+    every = sorted(known)
+    vectors = zip(every, store.find(every), strict=True)
+    write_vectors(folder / "vectors.npz", {key_of(text): pack_vector(one) for text, one in vectors})
+
+
+def mark_accepted(asked: Asked, labels: Sequence[str]) -> np.ndarray:
+    """Which labels are right for each message (messages × labels)."""
+    return np.array([[label in accepted for label in labels] for _, accepted in asked])
 
 
 def _answer_from(best: Floats, is_in: np.ndarray, is_right: np.ndarray) -> float:
@@ -83,28 +75,30 @@ def _answer_from(best: Floats, is_in: np.ndarray, is_right: np.ndarray) -> float
     return BOUNDS[1]
 
 
-def find_features(lines: Lines, sentences: Lines, owners: np.ndarray, count: int) -> Floats:
-    """Features of every line as if it were a stranger's message."""
-    _, head = fit_head(lines.vectors, owners, count)
+def find_features(scorer: Scorer) -> Floats:
+    """Features of every line (lines × labels × features) as if it were a stranger's message."""
+    lines, owners = scorer.lines, scorer.lines.owners
     near = lines.vectors @ lines.vectors.T
     np.fill_diagonal(near, -1.0)
-    words = np.zeros((len(near), count), np.float32)
-    for row, text in enumerate(lines.texts):
-        words[row] = compare_words(normalize(text), near[row], lines)[0]
-    answer = np.maximum.reduceat(lines.vectors @ sentences.vectors.T, sentences.starts, axis=1)
-    answer[:, -1] = 0.0
-    return stack_signals(head, find_likeness(near, lines.starts), words, answer)
+    bayes = np.stack([scorer.bayes.score_without(*one) for one in zip(lines.stems, owners, strict=True)])
+    head = score_left_out(lines.vectors, owners, scorer.head)
+    return stack_signals(head, find_likeness(near, scorer.starts), bayes)
 
 
-def judge_strangers(texts: Sequence[str], store: VectorStore, lines: Lines, sentences: Lines, head: Floats) -> Floats:
+def score_left_out(vectors: Floats, labels: np.ndarray, head: Floats) -> Floats:
+    """What ``head`` would give each line had it been fitted without it (lines × labels), in closed form."""
+    wide, gram = widen(vectors)
+    wanted = np.zeros((len(vectors), head.shape[1]), np.float32)
+    wanted[np.arange(len(vectors)), labels] = 1.0
+    leverage = np.einsum("ij,ij->i", wide @ np.linalg.inv(gram), wide)[:, None]
+    left_out: Floats = ((wide @ head - wanted * leverage) / (1 - leverage).clip(1e-3)).astype(np.float32)
+    return left_out
+
+
+def judge_messages(texts: Sequence[str], store: VectorStore, scorer: Scorer) -> Floats:
     """Features of messages that are no lines of the content."""
-    vectors = store.find(texts)
-    near = vectors @ lines.vectors.T
-    words = np.stack([compare_words(normalize(text), row, lines)[0] for text, row in zip(texts, near, strict=True)])
-    answer = np.maximum.reduceat(vectors @ sentences.vectors.T, sentences.starts, axis=1)
-    answer[:, -1] = 0.0
-    scores = np.hstack([vectors, np.ones((len(vectors), 1), np.float32)]) @ head
-    return stack_signals(scores, find_likeness(near, lines.starts), words, answer)
+    stems = [read_plainly(text).stems for text in texts]
+    return np.stack([scorer.find_features(*one)[0] for one in zip(stems, store.find(texts), strict=True)])
 
 
 def fit_weights(features: Floats, owners: np.ndarray, used: np.ndarray | None = None) -> dict[str, np.ndarray]:

@@ -15,7 +15,7 @@ not read it), is set aside and stops no other. It raises
 
 Out: the outbox calls ``channel.send(outgoing)`` when a reply is due: in order within a chat, chats in parallel, again
 after a restart if it did not hear ``Sent`` or ``Refused``. ``outgoing.answers`` is the ``update_id`` of the message
-answered, so a page can keep ``dict[update_id, Future[Reply]]``. Results (bot.outbox):
+answered, so a page can keep ``dict[update_id, Future[Reply]]``. Results (bot/delivery/outbox.py):
 
 - ``Sent(message_id)``: it arrived.
 - ``Wait(seconds)``: a flood limit; not counted as a try.
@@ -24,6 +24,6 @@ answered, so a page can keep ``dict[update_id, Future[Reply]]``. Results (bot.ou
 - ``Moved(chat)``: the chat has a new id; sent again there.
 
 ``send`` never raises for what the other side does. A bug in it counts as ``Refused`` after five tries.
-A channel is made in bot/service.py, the only place that knows them all. A web channel also offers ``routes``, served
+A channel is made in bot/ops/service.py, the only place that knows them all. A web channel also offers ``routes``, served
 together with /healthz, /readyz and /metrics.
 """

@@ -7,9 +7,9 @@ import textwrap
 from datetime import UTC, datetime
 from typing import Final, Protocol, TextIO
 
+from bot.assistant.conversation import Block, BlockKind, Button, Conversation, Kind, Message, Reply, Turn
 from bot.channels.taps import utterance
 from bot.channels.typed import read_typed
-from bot.conversation import Block, BlockKind, Button, Conversation, Kind, Message, Reply, Turn
 from bot.safety import Level
 
 MAX_WIDTH: Final = 80

@@ -1,6 +1,6 @@
 """What a tapped button says in words."""
 
-from bot.replies import Action
+from bot.assistant.replies import Action
 
 
 def is_about_question(action: str) -> bool:

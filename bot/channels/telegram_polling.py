@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from bot.channels.telegram import Telegram, TelegramTrouble
 from bot.channels.telegram_receiver import Receiver
+from bot.delivery.inbox import Full, Inbox
+from bot.delivery.log import describe, log
+from bot.delivery.metrics import Metrics
 from bot.errors import StoreError
-from bot.inbox import Full, Inbox
-from bot.logs import describe, log
-from bot.metrics import Metrics
 
 PAUSES: Final = (0.25, 0.5, 1.0, 2.0, 3.0)
 CURES: Final = {

@@ -9,9 +9,9 @@ from typing import Any, Final, Protocol
 
 from bot.channels.telegram import Telegram
 from bot.channels.telegram_updates import Me, NoStaff, Received, StaffChat, read_update, salvage
-from bot.inbox import Inbox
-from bot.logs import describe, log
-from bot.metrics import Metrics
+from bot.delivery.inbox import Inbox
+from bot.delivery.log import describe, log
+from bot.delivery.metrics import Metrics
 
 MAX_ALBUMS: Final = 1_000
 
@@ -68,7 +68,7 @@ class Receiver:
             try:
                 return salvage(update, me.channel, now, error)
             except Exception:  # not even an update id: nothing to store it under
-                self._metrics.set_aside += 1
+                self._metrics.dead_letters += 1
                 return None
 
     async def _tell_staff(self, staff: Staff, update: dict[str, Any]) -> None:

@@ -3,8 +3,8 @@
 from html import escape
 from typing import Final
 
-from bot.conversation import Block, BlockKind, Reply
-from bot.text import utf16_length
+from bot.assistant.conversation import Block, BlockKind, Reply
+from bot.understanding.text import utf16_length
 
 MAX_UNITS: Final = 4096
 MAX_LABEL: Final = 64

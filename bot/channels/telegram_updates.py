@@ -8,9 +8,9 @@ from typing import Any, Final, Protocol
 
 from telegram.constants import MessageAttachmentType, MessageType
 
+from bot.assistant.conversation import COMMANDS, Kind, Message
 from bot.channels.taps import utterance
 from bot.channels.typed import read_typed
-from bot.conversation import COMMANDS, Kind, Message
 from bot.store import Origin
 
 ALLOWED_UPDATES: Final = ("message", "edited_message", "callback_query", "my_chat_member")

@@ -18,10 +18,10 @@ from bot.channels.telegram import Telegram, TelegramTrouble
 from bot.channels.telegram_polling import CURES, PAUSES
 from bot.channels.telegram_receiver import Receiver
 from bot.channels.telegram_updates import ALLOWED_UPDATES
+from bot.delivery.inbox import Full
+from bot.delivery.log import log
+from bot.delivery.metrics import Metrics
 from bot.errors import StoreError
-from bot.inbox import Full
-from bot.logs import log
-from bot.metrics import Metrics
 
 PATH: Final = "/telegram/updates"
 HEADER: Final = "X-Telegram-Bot-Api-Secret-Token"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-from bot.conversation import COMMANDS, Kind
+from bot.assistant.conversation import COMMANDS, Kind
 
 _COMMAND: Final = re.compile(r"\s*/(\w{1,32})(?:[.!?]*\s*|\s+(\S.*))", re.DOTALL)
 

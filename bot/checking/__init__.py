@@ -10,18 +10,18 @@ from datetime import date, datetime
 from itertools import combinations
 
 from bot.assistant import Assistant
+from bot.assistant.conversation import Conversation, Kind, Message, Outcome
+from bot.assistant.replies import CLINIC_GROUP
 from bot.checking import facts
 from bot.checking.editor import remarks
+from bot.checking.readability import polysyllables, smog
 from bot.checking.verdicts import find_doses
 from bot.content import LANGUAGE, Content, entry_file, red_flag_file
 from bot.content.reading import Loc
-from bot.conversation import Conversation, Kind, Message, Outcome
 from bot.errors import Problem, Severity
-from bot.readability import polysyllables, smog
-from bot.replies import CLINIC_GROUP
 from bot.safety import Level
-from bot.text import utf16_length, words
-from bot.vocabulary import stem
+from bot.understanding.text import utf16_length, words
+from bot.understanding.vocabulary import stem
 
 MAX_ANSWER_UNITS = 900
 # NHS service manual: SMOG 7-9 is read by 93 % of UK adults, 10-11 by 76 %.

@@ -12,8 +12,8 @@ from bot.content.hours_said import say_time
 from bot.content.red_flags import MOST_LINES, RedFlag
 from bot.content.red_flags import groups as groups_of
 from bot.errors import Problem, Severity
-from bot.text import words
-from bot.vocabulary import stem
+from bot.understanding.text import words
+from bot.understanding.vocabulary import stem
 
 # After the NHS A to Z of health writing and plain English lists; the left word is flagged, the right one offered.
 PLAINER = {

@@ -19,8 +19,6 @@ from bot.content.phrases import Phrases, SmallTalk
 from bot.content.reading import Document, parse, read
 from bot.content.red_flags import MOST_LINES, Languages, RedFlag, RedFlags
 from bot.errors import ContentError, Problem
-from bot.text import words
-from bot.vocabulary import stem
 
 __all__ = [
     "Clinic", "Content", "Entry", "Phrases", "RedFlag", "RedFlags", "SmallTalk", "Source", "UtteranceTests",
@@ -30,7 +28,6 @@ __all__ = [
 LANGUAGE = "en"
 LANGUAGES_FILE = f"{LANGUAGE}/other-languages.yaml"
 MAX_FILES = 2_000
-MOST_ENTRIES = 5  # whose questions hold a word that is nevertheless a sign by itself
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -239,7 +236,6 @@ def _references(content: Content) -> Iterator[Problem]:
                 f"`{{{name}}}` is no placeholder.",
                 "Known: " + ", ".join(sorted(PLACEHOLDERS)) + ".",
             )
-    yield from _everyday_phrases(content)
     pages = {page.id for page in content.red_flags.pages}
     for language, said in content.red_flags.languages.items():
         for page in sorted(said.signs.keys() - pages):
@@ -260,23 +256,4 @@ def _references(content: Content) -> Iterator[Problem]:
             if content.entry(target) is None:
                 yield Problem(
                     name, document.line("entry"), f"`{target}` is no entry.", "Correct the id, or delete the file."
-                )
-
-
-def _everyday_phrases(content: Content) -> Iterator[Problem]:
-    """Phrases of one word that patients use in questions of all kinds: each would be an alarm."""
-    entries_with: dict[str, set[str]] = {}
-    for entry in content.entries.values():
-        for word in words(" ".join((entry.question, *entry.phrasings))):
-            entries_with.setdefault(stem(word), set()).add(entry.id)
-    for page in content.red_flags.pages:
-        for name, index, phrase in page.phrases():
-            said = words(phrase)
-            if len(said) == 1 and (count := len(entries_with.get(stem(said[0]), ()))) > MOST_ENTRIES:
-                path = red_flag_file(page.id)
-                yield Problem(
-                    path,
-                    content.documents[path].line(name, index),
-                    f"`{phrase}` is an everyday word: patients ask with it about {count} entries.",
-                    "Say with it what makes it a sign.",
                 )

@@ -1,6 +1,5 @@
 """What the matcher goes by: every line of the content that says what people ask for, with the label it leads to."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -8,8 +7,6 @@ from bot.content import Content
 
 NONE = ""  # the label of what no entry answers
 SMALL_TALK = "small-talk:"
-_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
-_SHORTEST_SENTENCE = 15  # characters of an answer's sentence that says something by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +25,10 @@ def questions_of(content: Content) -> Iterator[Line]:
     yield from (Line(message, NONE) for message in content.out_of_scope)
 
 
-def sentences_of(content: Content) -> Iterator[Line]:
-    """Sentences of the answers, which know words that nobody thought to ask in."""
-    for entry in content.entries.values():
-        for sentence in _SENTENCE.split(entry.answer):
-            if len(sentence) >= _SHORTEST_SENTENCE and "{" not in sentence:
-                yield Line(sentence, entry.id)
+def lines_by_label(content: Content) -> tuple[tuple[str, ...], list[list[str]]]:
+    """The labels, "nothing fits" last, and the lines of each."""
+    by_label: dict[str, list[str]] = {}
+    for line in questions_of(content):
+        by_label.setdefault(line.label, []).append(line.text)
+    outside = by_label.pop(NONE, []) or ["asdf"]  # every label needs a line
+    return (*by_label, NONE), [*by_label.values(), outside]

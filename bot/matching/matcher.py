@@ -10,28 +10,21 @@ import numpy as np
 from rapidfuzz import fuzz, process
 
 from bot.content import Content
-from bot.matching.lines import NONE, SMALL_TALK, questions_of, sentences_of
+from bot.matching.lines import NONE, SMALL_TALK, lines_by_label
 from bot.matching.ranking import Candidate, Confidence, Ranking
-from bot.matching.scoring import (
-    Lines,
-    PairWeights,
-    compare_words,
-    find_likeness,
-    fit_head,
-    stack_signals,
-)
-from bot.text import normalize
-from bot.understanding import Floats, Parsed, Understanding
+from bot.matching.scoring import Lines, PairWeights, Scorer
+from bot.understanding import Floats, Parsed, Understanding, Vectors, read_plainly
 from bot.understanding.vectors import VectorStore, join_windows
 
 MOST_CANDIDATES: Final = 5
 MOST_SUGGESTED: Final = 3
 MOST_REASONS: Final = 3
-SAME_WORDS: Final = (
-    0.93  # likeness of words from which on a message is the line that staff wrote, a slip or two allowed
-)
+MOST_ALIKE: Final = 8  # lines of like words that are looked at
+# Likeness of words, their order left aside, from which on a message is the line that staff wrote, a slip or two allowed; and
+# from which on, without vectors, a line's entry is offered.
+SAME_WORDS: Final = 0.93
+LIKE_WORDS: Final = 0.8
 SMALL_TALK_FROM: Final = 0.5
-LIKE_WORDS: Final = 0.8  # without vectors: from here on a line's entry is offered
 STORY_FROM: Final = 25  # words; in longer messages the question is looked for
 MOST_QUESTIONS: Final = 3
 _SENTENCE = re.compile(
@@ -47,66 +40,60 @@ class Matcher:
 
     def __init__(self, content: Content, understanding: Understanding, cache_dir: Path | None = None) -> None:
         """``cache_dir`` keeps the vectors of lines that were not shipped; None: compute them now."""
-        by_label: dict[str, list[str]] = {}
-        for line in questions_of(content):
-            by_label.setdefault(line.label, []).append(line.text)
-        outside = by_label.pop(NONE, []) or ["asdf"]
-        self.labels = (*by_label, NONE)
-        asked = [*by_label.values(), outside]
-        said: dict[str, list[str]] = {label: [] for label in by_label}
-        for sentence in sentences_of(content):
-            said[sentence.label].append(sentence.text)
-        answers = [said[label] or by_label[label][:1] for label in by_label] + [outside[:1]]
+        self.labels, by_label = lines_by_label(content)
+        self._texts = [text for texts in by_label for text in texts]
+        self._owners = np.repeat(np.arange(len(by_label)), list(map(len, by_label)))
+        plain = list(map(read_plainly, self._texts))
+        self._sorted = [_sort_words(line.normal) for line in plain]
         self._understanding = understanding
         self._store = VectorStore(understanding.encoder, cache_dir) if understanding.encoder else None
-        self._asked, self._said = self._lines(asked), self._lines(answers)
-        self._normal = [normalize(text) for text in self._asked.texts]
         if self._store:
-            self._store.keep([*self._asked.texts, *self._said.texts])
+            stems = tuple(line.stems for line in plain)
+            self.scorer = Scorer(Lines(stems, self._store.find(self._texts), self._owners))
+            self._store.keep(self._texts)
             self._weights = PairWeights.load()
-            owners = np.repeat(np.arange(len(asked)), [len(texts) for texts in asked])
-            self._head = fit_head(self._asked.vectors, owners, len(asked))[0]
 
     @classmethod
     def of(cls, content: Content, understanding: Understanding, cache_dir: Path | None = None) -> Self:
         return cls(content, understanding, cache_dir)
-
-    def _lines(self, by_label: Sequence[Sequence[str]]) -> Lines:
-        texts = [text for texts in by_label for text in texts]
-        vectors = self._store.find(texts) if self._store else np.empty((len(texts), 0), np.float32)
-        return Lines.of(by_label, vectors)
 
     def rank(self, parsed: Parsed) -> Ranking:
         """Entries for a message, the best first. Any message is allowed, also an empty one."""
         if not parsed.words:
             return Ranking()
         if parsed.vectors is None or self._store is None:
-            return self._rank_by_words(parsed.corrected)
-        chances, exact, near = self._judge(parsed.corrected, join_windows(parsed.vectors))
+            return self._rank_by_words(parsed)
+        chances, near = self._judge(parsed, parsed.vectors)
         questions = self._questions(parsed)
-        by_question = [
-            self._judge(one.corrected, join_windows(one.vectors)) for one in questions if one.vectors is not None
-        ]
+        by_question = [self._judge(one, one.vectors)[0] for one in questions if one.vectors is not None]
         if by_question and len(parsed.words) > STORY_FROM:
             # The story names what it is about, the question what is wanted: each counts half.
-            chances = np.sqrt(chances * by_question[-1][0])
+            chances = np.sqrt(chances * by_question[-1])
             chances /= chances.sum()
-        ranking = self._ranking(chances, exact or next((one for _, one, _ in by_question if one), ""), near)
-        return self._with_second_question(ranking, [one for one, _, _ in by_question])
+        written = (self._find_written(one) for one in (parsed, *questions))
+        ranking = self._ranking(chances, next(filter(None, written), ""), near)
+        return self._with_second_question(ranking, by_question)
 
-    def _judge(self, said: str, vector: Floats) -> tuple[Floats, str, list[int]]:
-        """Probabilities by label, the label whose very words were said (empty if none, or two), and the nearest lines."""
-        near = self._asked.vectors @ vector
-        words, compared = compare_words(said, near, self._asked)
-        likeness = find_likeness(near[None], self._asked.starts)
-        answer = np.maximum.reduceat(self._said.vectors @ vector, self._said.starts)[None]
-        answer[:, -1] = 0.0
-        head = (np.append(vector, np.float32(1.0)) @ self._head)[None]
-        chances = self._weights.find_chances(stack_signals(head, likeness, words[None], answer))[0]
-        same = {self._asked.label_of(line) for ratio, line in compared if ratio >= SAME_WORDS}
-        exact = self.labels[same.pop()] if len(same) == 1 else ""
-        nearest = np.argsort(-near)[:MOST_REASONS]
-        return chances, exact, nearest.tolist()
+    def _judge(self, parsed: Parsed, vectors: Vectors) -> tuple[Floats, list[int]]:
+        """Probabilities by label, and the nearest lines."""
+        features, near = self.scorer.find_features(parsed.stems, join_windows(vectors.meaning))
+        nearest = np.argpartition(-near, min(MOST_REASONS, len(near)) - 1)[:MOST_REASONS]
+        return self._weights.find_chances(features[None])[0], sorted(nearest.tolist(), key=lambda line: -near[line])
+
+    def _find_written(self, parsed: Parsed) -> str:
+        """The label of the line that says what ``parsed`` does, whatever the order; empty if there is none, or two claim it."""
+        same = self._find_alike(parsed, SAME_WORDS)
+        return next(iter(same)) if len(same) == 1 else ""
+
+    def _find_alike(self, parsed: Parsed, least: float) -> dict[str, float]:
+        """Labels of the lines whose words are at ``least`` that like (0..1), the likest first."""
+        found = process.extract(
+            _sort_words(parsed.corrected), self._sorted, scorer=fuzz.ratio, score_cutoff=100 * least, limit=MOST_ALIKE
+        )
+        best: dict[str, float] = {}
+        for _, ratio, line in found:
+            best.setdefault(self.labels[self._owners[line]], ratio / 100)
+        return best
 
     def _questions(self, parsed: Parsed) -> list[Parsed]:
         """The questions of a message that says more than one thing, the last ones."""
@@ -163,18 +150,12 @@ class Matcher:
             margin=candidates[0].score - (candidates[1].score if len(candidates) > 1 else 0.0),
             none=none,
             suggested=suggested if sure is Confidence.MEDIUM else (),
-            why=tuple(f"near: {self._asked.texts[line]}" for line in near),
+            why=tuple(f"near: {self._texts[line]}" for line in near),
         )
 
-    def _rank_by_words(self, said: str) -> Ranking:
+    def _rank_by_words(self, parsed: Parsed) -> Ranking:
         """Without vectors: what staff wrote is answered when it is typed as it stands, and offered when it is nearly so."""
-        found = process.extract(
-            said, self._normal, scorer=fuzz.token_sort_ratio, score_cutoff=100 * LIKE_WORDS, limit=8
-        )
-        best: dict[str, float] = {}
-        for _, ratio, line in found:
-            label = self.labels[self._asked.label_of(line)]
-            best.setdefault(label, ratio / 100)
+        best = self._find_alike(parsed, LIKE_WORDS)
         if (kind := next(iter(best), NONE)).startswith(SMALL_TALK):
             return Ranking(small_talk=kind.removeprefix(SMALL_TALK))
         candidates = tuple(
@@ -189,3 +170,8 @@ class Matcher:
             none=0.0,
             suggested=() if is_same else candidates,
         )
+
+
+def _sort_words(text: str) -> str:
+    """The words of ``text`` in alphabetical order: what is asked in another order is the same question."""
+    return " ".join(sorted(text.split()))

@@ -1,58 +1,75 @@
 """A score for each pair of message and entry, from a few signals that do not know which entry it is.
 
-The weights carry over to any content: they were learned on the shipped one, each line judged by heads that had not seen
-it, and come with the package (``matching.npz``; see MODEL_CARD.md). What is fitted to a content is the ridge head
-alone, in closed form.
+The weights carry over to any content: they were learned on the shipped one, each line judged by parts that had not seen
+it. They come with the package (``matching.npz``; see MODEL_CARD.md). What is
+fitted to a content is a ridge head, in closed form, and naive Bayes, by counting.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
-from rapidfuzz import fuzz
 
+from bot.matching.bayes import NaiveBayes, Stems
 from bot.understanding import Floats
 from bot.understanding.encoder import FOLDER
 
 PENALTY: Final = 0.3  # of the ridge head, against unit vectors; from 0.1 to 1 the figures are the same
 SOFTNESS: Final = 20.0  # of the likeness to all lines of an entry: the nearest few count most
-MOST_COMPARED: Final = 64  # nearest lines whose words are compared; those beyond are about something else
-SIGNALS: Final = ("head", "likeness", "words", "answer")
+SIGNALS: Final = ("head", "likeness", "bayes")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Lines:
-    """Lines of one kind, sorted by label. ``starts``: where each label's lines begin; every label has at least one."""
+    """The lines of a content, sorted by label: stems, vectors (lines × width) and labels.
 
-    texts: tuple[str, ...]
+    ``owners``: the label of each line, as a number from 0 on; every label has at least one line.
+    """
+
+    stems: tuple[Stems, ...]
     vectors: Floats
-    starts: np.ndarray
+    owners: np.ndarray
 
-    @classmethod
-    def of(cls, by_label: Sequence[Sequence[str]], vectors: Floats) -> Self:
-        """``vectors``: of all texts of ``by_label``, one label after the other."""
-        counts = [len(texts) for texts in by_label]
-        return cls(tuple(text for texts in by_label for text in texts), vectors, np.cumsum([0, *counts[:-1]]))
-
-    def label_of(self, line: int) -> int:
-        return int(np.searchsorted(self.starts, line, side="right")) - 1
+    @property
+    def starts(self) -> np.ndarray:
+        """Where each label's lines begin."""
+        return np.searchsorted(self.owners, np.arange(self.owners[-1] + 1))
 
 
-def fit_head(vectors: Floats, labels: np.ndarray, count: int) -> tuple[Floats, Floats]:
-    """Ridge regression from unit ``vectors`` (lines × width) to one of ``count`` labels: weights ((width + 1) × count), and
-    what each line would score if it had been left out (lines × count; the closed form of leave-one-out)."""
+class Scorer:
+    """The signals of messages for one content. Immutable: threads may share it."""
+
+    def __init__(self, lines: Lines) -> None:
+        self.lines = lines
+        self.starts = lines.starts
+        self.head = fit_head(lines.vectors, lines.owners, len(self.starts))
+        self.bayes = NaiveBayes(lines.stems, lines.owners.tolist(), len(self.starts))
+
+    def find_features(self, stems: Stems, vector: Floats) -> tuple[Floats, Floats]:
+        """Of one message, by its stems and the unit ``vector`` of what it is about: labels × features, and its likeness to
+        each line (cosine)."""
+        near = self.lines.vectors @ vector
+        head = np.append(vector, np.float32(1.0)) @ self.head
+        likeness = find_likeness(near[None], self.starts)
+        return stack_signals(head[None], likeness, self.bayes.score(stems)[None])[0], near
+
+
+def fit_head(vectors: Floats, labels: np.ndarray, count: int) -> Floats:
+    """Ridge regression from unit ``vectors`` (lines × width) to one of ``count`` labels: weights ((width + 1) × count)."""
+    wide, gram = widen(vectors)
+    wanted = np.zeros((len(vectors), count), np.float32)
+    wanted[np.arange(len(vectors)), labels] = 1.0
+    weights: Floats = np.linalg.solve(gram, wide.T @ wanted).astype(np.float32)
+    return weights
+
+
+def widen(vectors: Floats) -> tuple[Floats, Floats]:
+    """``vectors`` with a one for the bias at the end of each, and the penalised matrix of their products."""
     wide = np.hstack([vectors, np.ones((len(vectors), 1), np.float32)])
     gram = wide.T @ wide
     gram[np.arange(len(gram) - 1), np.arange(len(gram) - 1)] += PENALTY
-    inverse = np.linalg.inv(gram)
-    wanted = np.zeros((len(vectors), count), np.float32)
-    wanted[np.arange(len(vectors)), labels] = 1.0
-    weights = (inverse @ (wide.T @ wanted)).astype(np.float32)
-    leverage = np.einsum("ij,ij->i", wide @ inverse, wide)[:, None]
-    left_out = (wide @ weights - wanted * leverage) / (1 - leverage).clip(1e-3)
-    return weights, left_out.astype(np.float32)
+    return wide, gram
 
 
 def find_likeness(near: Floats, starts: np.ndarray) -> Floats:
@@ -63,27 +80,13 @@ def find_likeness(near: Floats, starts: np.ndarray) -> Floats:
     return likeness
 
 
-def compare_words(said: str, near: Floats, lines: Lines) -> tuple[Floats, list[tuple[float, int]]]:
-    """The best likeness of words (0..1, their order left aside) of ``said`` to a line of each label, and all that were
-    compared as likeness and line."""
-    best = np.zeros(len(lines.starts), np.float32)
-    count = min(MOST_COMPARED, len(near))
-    compared = []
-    for line in np.argpartition(-near, count - 1)[:count].tolist():
-        likeness = fuzz.token_sort_ratio(said, lines.texts[line]) / 100
-        compared.append((likeness, line))
-        label = lines.label_of(line)
-        best[label] = max(best[label], likeness)
-    return best, compared
-
-
 def stack_signals(*signals: Floats) -> Floats:
     """Signals (messages × labels each) as features (messages × labels × 2 signals): each as it is, and how far it stands
     above the best of the other labels."""
-    return np.stack([*signals, *map(_ahead, signals)], axis=-1)
+    return np.stack([*signals, *map(_find_lead, signals)], axis=-1)
 
 
-def _ahead(signal: Floats) -> Floats:
+def _find_lead(signal: Floats) -> Floats:
     two = np.sort(signal, axis=1)[:, -2:]
     best, second = two[:, 1:], two[:, :1]
     return signal - np.where(signal == best, second, best)

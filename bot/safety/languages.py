@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.content.red_flags import RedFlags
 from bot.safety.levels import Finding, Level
-from bot.text import is_other_script, normalize
+from bot.understanding.text import is_other_script, normalize
 
 _WORD = re.compile(r"[^\W_]+")
 # A message is foreign when this share of its words, and at least this many, belong to one other language.

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from bot.vocabulary import stem
+from bot.understanding.vocabulary import stem
 
 # From the papers' lists, as far as patients use them; one per line of thought, in words as `split_words` gives them.
 # A trigger of the first two lists denies what follows it (one of the second all items of a list), of the third what stands

@@ -46,7 +46,7 @@ class Screener:
         )
 
     def _judge(self, parsed: Parsed) -> Judgement | None:
-        return None if self._model is None or parsed.vectors is None else self._model.judge(parsed.vectors)
+        return None if self._model is None or parsed.vectors is None else self._model.judge(parsed.vectors.signs)
 
     def _ordered(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
         """Each sign once, at its highest level; the highest first, then the one that can wait least."""

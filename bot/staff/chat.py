@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from bot.conversation import Kind, Message, Reply
+from bot.assistant.conversation import Kind, Message, Reply
 from bot.errors import BotError, StoreError
 from bot.staff import edits, wording
 from bot.staff import missed_questions as missed

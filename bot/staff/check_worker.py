@@ -19,9 +19,9 @@ from bot.content import Content, load
 from bot.errors import ContentError, Problem, Severity
 from bot.staff.comparing import Difference, differences, leads_alike
 from bot.staff.line_vectors import LineEncoder
+from bot.staff.parent import end_with_parent
 from bot.staff.snapshots import SnapshotError, Snapshots, Verdict
 from bot.staff.summary import find_unsigned, is_medical, summarise
-from bot.startup import end_with_parent
 from bot.understanding import ModelError, Understanding, known_words, load_understanding
 
 MOST_SECONDS = 150  # of work for one edit; a busy machine may need minutes for it, which is no fault of the edit

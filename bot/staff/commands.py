@@ -1,4 +1,4 @@
-"""The staff's commands: diff, history, show, undo, new, init, import, report. bot/cli.py adds them to its own."""
+"""The staff's commands: diff, history, show, undo, new, init, import, report. bot/cli adds them to its own."""
 
 import asyncio
 import getpass
@@ -130,11 +130,11 @@ def add_commands(app: typer.Typer, place: Callable[[], Place]) -> None:
         """Write the weekly report as text, PNG and CSV; no personal data is in it."""
         from bot.content import load
         from bot.staff.report import count_week, describe_week, draw, write_csv
-        from bot.store import counted
+        from bot.store import read_counts
 
         where, now = place(), datetime.now(UTC)
         since = now - timedelta(days=days)
-        week = count_week(load(where.faq_dir), counted(where.database, since, now), now, days)
+        week = count_week(load(where.faq_dir), read_counts(where.database, since, now), now, days)
         for line in describe_week(week):
             typer.echo(line)
         write_csv(week, folder / "report.csv")

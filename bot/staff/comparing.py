@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Self
 
-from bot.asking import ask
 from bot.assistant import Assistant
+from bot.assistant.asking import ask
+from bot.assistant.conversation import Outcome
 from bot.content import Content
-from bot.conversation import Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 from bot.content import LANGUAGE, Content, entry_file
 from bot.errors import BotError
 from bot.staff.yaml_edit import Edit
-from bot.text import words
+from bot.understanding.text import words
 
 OUT_OF_SCOPE: Final = f"{LANGUAGE}/out-of-scope.yaml"
 CLINIC: Final = "clinic.yaml"

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from bot.content import files as content_files
+from bot.content.ownership import give_to_owner, make_folder
 from bot.errors import BotError
-from bot.ownership import give_to_owner, make_folder
 
 Files = Mapping[str, bytes]
 Changed = Mapping[str, bytes | None]  # by path relative to the folder; None for a file that is not there

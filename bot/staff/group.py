@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from bot.conversation import Message, Reply
+from bot.assistant.conversation import Message, Reply
+from bot.delivery.log import log
+from bot.delivery.metrics import Metrics
 from bot.errors import StoreError
-from bot.logs import log
-from bot.metrics import Metrics
 from bot.staff import wording
 from bot.staff.wording import said
 from bot.store import Outgoing, Store

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bot.understanding import Encoder, Floats
+from bot.understanding import Encoder, Vectors
 from bot.understanding.vectors import key_of, write_vectors
 
 
@@ -17,34 +17,39 @@ class LineEncoder(Encoder):
     """
 
     def __init__(self, cache_dir: Path) -> None:
-        self._known: dict[int, Floats] = {}
-        self._used: dict[int, Floats] = {}
+        self._known: dict[int, Vectors] = {}
+        self._used: dict[int, Vectors] = {}
         super().__init__()  # which encodes a text, to see that it can
         self._used.clear()
         self._file = cache_dir / f"lines-{self.version}.npz"
         self._known = self._read()
 
-    def _read(self) -> dict[int, Floats]:
+    def _read(self) -> dict[int, Vectors]:
         try:
             with self._file.open("rb") as file, np.load(file) as kept:
-                return dict(zip(kept["keys"].tolist(), kept["vectors"][:, None], strict=True))
+                return {
+                    key: Vectors(*both[:, None])
+                    for key, both in zip(kept["keys"].tolist(), kept["vectors"].astype(np.float32), strict=True)
+                }
         except Exception:  # none, or a damaged one: computed again
             return {}
 
-    def encode(self, texts: Sequence[str]) -> list[Floats]:
+    def encode(self, texts: Sequence[str]) -> list[Vectors]:
         return [self._find(text) for text in texts]
 
-    def _find(self, text: str) -> Floats:
+    def _find(self, text: str) -> Vectors:
         key = key_of(text)
         if key not in self._used:
             # One by one, as patients' messages are: int8 makes a vector depend a little on what is encoded beside it.
             known = self._known.get(key)
-            self._used[key] = super().encode([text])[0] if known is None else known.astype(np.float32)
+            self._used[key] = known or super().encode([text])[0]
         return self._used[key]
 
     def keep(self) -> None:
         """Writes down the vectors of all texts that were read so far, if there are new ones; others are let go."""
-        kept = {key: vectors[0].astype(np.float16) for key, vectors in self._used.items() if len(vectors) == 1}
+        kept = {
+            key: np.concatenate(both).astype(np.float16) for key, both in self._used.items() if len(both.signs) == 1
+        }
         if kept.keys() <= self._known.keys():
             return
         with contextlib.suppress(OSError):  # a cache: the next check takes longer, nothing else

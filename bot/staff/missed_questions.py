@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.assistant import Assistant
-from bot.conversation import Reply
+from bot.assistant.conversation import Reply
 from bot.staff import wording
 from bot.store.staff import MissedRow, StaffStore, Step
-from bot.text import words
+from bot.understanding.text import words
 
 KIND = "missed"
 MOST_AT_ONCE = 5

@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from bot.conversation import Block, Reply
+from bot.assistant.conversation import Block, Reply
+from bot.delivery.log import describe, log
 from bot.errors import BotError, ContentError
-from bot.logs import describe, log
 from bot.staff import wording
 from bot.staff.edits import sign
 from bot.staff.folder import Changed, Files

@@ -10,8 +10,8 @@ from typing import Final, Protocol
 
 from bot.assistant import Assistant, Overrides
 from bot.content import Content, load, unread
+from bot.delivery.log import describe, log
 from bot.errors import BotError, ContentError, Problem
-from bot.logs import describe, log
 from bot.staff.comparing import leads_alike
 from bot.staff.folder import Files, Folder, version_of
 from bot.staff.history import Change

@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from bot.assistant.conversation import Outcome
 from bot.content import Content
-from bot.conversation import Outcome
 from bot.store.staff import Counts
 
 MOST: Final = 12

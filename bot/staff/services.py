@@ -10,11 +10,11 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from bot.assistant import Assistant
+from bot.assistant.conversation import COMMANDS, Kind, Message
 from bot.content import Content
-from bot.conversation import COMMANDS, Kind, Message
+from bot.delivery.log import log
+from bot.delivery.metrics import Metrics
 from bot.errors import StoreError
-from bot.logs import log
-from bot.metrics import Metrics
 from bot.staff import wording
 from bot.staff.chat import COMMANDS as STAFF_COMMANDS
 from bot.staff.chat import Said, StaffChat
@@ -55,7 +55,7 @@ class StaffServices:
         self._state = state
         self._look = look
         self._release = release
-        self._set_aside_told = metrics.set_aside
+        self._set_aside_told = metrics.dead_letters
         self._counted: Counter[tuple[str, str]] = Counter()
         self.reloader = Reloader(faq_dir, state, cache_dir, holder, build, self._missed)
         self.group = StaffGroup(channel, chat, people or {}, store, metrics, put)
@@ -137,7 +137,7 @@ class StaffServices:
             while True:
                 await asyncio.sleep(TALLY_SECONDS)
                 await self._write_tally()
-                if self.group.id and (count := self._metrics.set_aside - self._set_aside_told):
+                if self.group.id and (count := self._metrics.dead_letters - self._set_aside_told):
                     self._set_aside_told += count
                     await self.group.post(said(wording.SET_ASIDE.format(count=count)))
         finally:

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from bot.content import Content, load
+from bot.content.ownership import give_to_owner, make_folder
 from bot.errors import BotError, Problem
-from bot.ownership import give_to_owner, make_folder
 from bot.staff.comparing import Difference
 from bot.staff.folder import Files, Folder, replace_file, version_of
 

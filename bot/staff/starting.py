@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bot.content import files
+from bot.content.ownership import give_to_owner
 from bot.errors import BotError
-from bot.ownership import give_to_owner
 
 SHIPPED = Path(__file__).parent.parent.parent / "faq"
 _SIGNATURE = re.compile(

@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from bot.assistant.replies import CLINIC_GROUP
 from bot.content import Clinic, Content, Entry, entry_file
 from bot.content.red_flags import RedFlags
 from bot.errors import Problem, Severity
-from bot.replies import CLINIC_GROUP
 
 MOST_LINES = 12  # of one text; whoever rewrites all of it is shown the whole beside
 # A sentence that sends to somebody, sets a limit or names a sign. Rather one too many: it is named, not refused.

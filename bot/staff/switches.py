@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from bot.assistant import Overrides
-from bot.conversation import Reply
+from bot.assistant.conversation import Reply
 from bot.staff import wording
 from bot.staff.edits import NotPossible
 from bot.staff.reload import Reloader

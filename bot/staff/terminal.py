@@ -15,7 +15,7 @@ from bot.staff.publishing import Published, Publisher, make_rework
 from bot.staff.snapshots import Verdict, state_folder
 from bot.staff.tables import Table
 from bot.staff.yaml_edit import Edit
-from bot.store import missed
+from bot.store import list_missed
 
 MOST_TRIES = 5
 
@@ -34,7 +34,7 @@ class Terminal(Publisher):
     async def _list_missed(self) -> Sequence[str]:
         """None where the bot has not run, or its database can't be read."""
         try:
-            return [one.utterance for one in missed(f"sqlite:///{self._database}")]
+            return [one.utterance for one in list_missed(f"sqlite:///{self._database}")]
         except StoreError:
             return ()
 

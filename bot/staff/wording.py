@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from bot.asking import ask
 from bot.assistant import Assistant
+from bot.assistant.asking import ask
+from bot.assistant.conversation import Block, BlockKind, Button, Message, Reply
+from bot.assistant.replies import Replies, blocks
+from bot.checking.readability import smog
 from bot.content import Clinic, Content
-from bot.conversation import Block, BlockKind, Button, Message, Reply
 from bot.errors import Problem
-from bot.readability import smog
-from bot.replies import Replies, blocks
 from bot.staff.history import Change
 from bot.staff.snapshots import Verdict
-from bot.text import utf16_length
+from bot.understanding.text import utf16_length
 
 MOST_PROBLEMS = 6
 MOST_DIFFERENCES = 6

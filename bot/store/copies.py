@@ -5,8 +5,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from bot.content.ownership import give_to_owner, make_folder
 from bot.errors import StoreError
-from bot.ownership import give_to_owner, make_folder
 
 COUNTED = ("inbox", "outbox", "conversations", "alarms", "missed", "feedback", "notes")
 

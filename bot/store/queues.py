@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, select, update
 from sqlalchemy.dialects import sqlite
 
-from bot.conversation import Conversation, Message, Reply
+from bot.assistant.conversation import Conversation, Message, Reply
 from bot.safety import Level
 from bot.store import records
 from bot.store.pseudonyms import Pseudonyms
@@ -99,7 +99,7 @@ class Arrival:
 
 
 def _cleaned(text: str) -> str:
-    """A space for each, as bot.text.clean does; a question mark would make a question of a sign."""
+    """A space for each, as clean() of bot/understanding/text.py does; a question mark would make a question of a sign."""
     return re.sub("[\ud800-\udfff\0]", " ", text)
 
 
@@ -289,7 +289,7 @@ def move_chat(connection: Connection, channel: str, old: str, new: str) -> None:
 def load_inbox(connection: Connection) -> list[Incoming]:
     """What waits to be answered, oldest first."""
     rows = connection.execute(select(inbox).where(inbox.c.state == int(State.WAITING)).order_by(inbox.c.id)).all()
-    return _readable(connection, inbox, rows, _incoming_of, State.SET_ASIDE)
+    return _readable(connection, inbox, rows, _incoming_of, State.DEAD_LETTER)
 
 
 def _incoming_of(row: Any) -> Incoming:
@@ -346,29 +346,16 @@ def count_attempts(connection: Connection, ids: Sequence[int], error: str = "") 
     )
 
 
-def set_aside(
+def add_dead_letter(
     connection: Connection, handled: Handled, error: str, now: float, pseudonyms: Pseudonyms
 ) -> list[Outgoing]:
     """Takes a poison message out of the way; the patient gets ``handled.reply``. The text stays for a second try."""
     connection.execute(
         update(inbox)
         .where(inbox.c.id == handled.incoming.id)
-        .values(state=int(State.SET_ASIDE), attempts=inbox.c.attempts + 1, error=error[:200], done_at=now)
+        .values(state=int(State.DEAD_LETTER), attempts=inbox.c.attempts + 1, error=error[:200], done_at=now)
     )
     _remember(connection, [handled], now)
     outgoing = _enqueue(connection, [handled], now)
     records.write(connection, handled, outgoing[0].id if outgoing else None, now, pseudonyms)
     return outgoing
-
-
-def count_waiting(connection: Connection) -> dict[str, tuple[int, float | None]]:
-    """For each queue how many rows wait and since when the oldest does."""
-    counts: dict[str, tuple[int, float | None]] = {}
-    sources: list[tuple[str, Any, Any]] = [
-        ("inbox", inbox, inbox.c.received_at),
-        ("outbox", outbox, outbox.c.created_at),
-    ]
-    for name, table, since in sources:
-        row = connection.execute(select(func.count(), func.min(since)).where(table.c.state == int(State.WAITING))).one()
-        counts[name] = (int(row[0]), row[1])
-    return counts

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from bot.conversation import Escalated, Feedback, Forget, Missed
+from bot.assistant.conversation import Escalated, Feedback, Forget, Missed
 from bot.store.pseudonyms import Pseudonyms
 from bot.store.tables import CLINIC, State, alarms, conversations, feedback, inbox, missed, outbox, staff_steps, tallies
 from bot.store.values import Handled
@@ -52,9 +52,9 @@ def forget(connection: Connection, channel: str, chat: str, person: str) -> None
     connection.execute(delete(missed).where(missed.c.person == person))
     connection.execute(delete(feedback).where(feedback.c.person == person))
     connection.execute(update(alarms).where(alarms.c.person == person).values(person=""))
-    is_set_aside = (inbox.c.channel == channel) & (inbox.c.chat == chat) & (inbox.c.state == int(State.SET_ASIDE))
+    is_dead_letter = (inbox.c.channel == channel) & (inbox.c.chat == chat) & (inbox.c.state == int(State.DEAD_LETTER))
     connection.execute(
-        update(inbox).where(is_set_aside).values(chat="", message=None, origin="{}", state=int(State.DONE))
+        update(inbox).where(is_dead_letter).values(chat="", message=None, origin="{}", state=int(State.DONE))
     )
 
 
@@ -63,7 +63,7 @@ def expire(connection: Connection, now: float, missed_days: int, alarm_days: int
     text_stays, alarms_stay = missed_days * DAY, alarm_days * DAY
     old = [
         delete(inbox).where(inbox.c.state == int(State.DONE), inbox.c.done_at < now - IDS_STAY),
-        delete(inbox).where(inbox.c.state == int(State.SET_ASIDE), inbox.c.done_at < now - text_stays),
+        delete(inbox).where(inbox.c.state == int(State.DEAD_LETTER), inbox.c.done_at < now - text_stays),
         delete(outbox).where(outbox.c.state != int(State.WAITING), outbox.c.created_at < now - IDS_STAY),
         delete(conversations).where(conversations.c.updated_at < now - CONVERSATIONS_STAY),
         delete(missed).where((missed.c.created_at < now - text_stays) | missed.c.dealt_with_at.is_not(None)),
@@ -108,8 +108,8 @@ def list_missed(connection: Connection, limit: int = 1000) -> list[MissedUtteran
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
-    """A message that failed five times. Its text is not shown."""
+class DeadLetter:
+    """A message that was set aside after five failed tries. Its text is not shown."""
 
     id: int
     channel: str
@@ -118,10 +118,10 @@ class SetAside:
     received_at: datetime
 
 
-def list_set_aside(connection: Connection) -> list[SetAside]:
-    rows = connection.execute(select(inbox).where(inbox.c.state == int(State.SET_ASIDE)).order_by(inbox.c.id))
+def list_dead_letters(connection: Connection) -> list[DeadLetter]:
+    rows = connection.execute(select(inbox).where(inbox.c.state == int(State.DEAD_LETTER)).order_by(inbox.c.id))
     return [
-        SetAside(
+        DeadLetter(
             row.id,
             row.channel,
             json.loads(row.message).get("kind", "?"),
@@ -132,9 +132,9 @@ def list_set_aside(connection: Connection) -> list[SetAside]:
     ]
 
 
-def try_again(connection: Connection, row_id: int | None) -> int:
-    """Puts one message, or all that were set aside, back; they are answered at the next start. Returns how many."""
-    where = inbox.c.state == int(State.SET_ASIDE)
+def retry_dead_letters(connection: Connection, row_id: int | None) -> int:
+    """Puts one dead letter, or all, back; they are answered at the next start. Returns how many."""
+    where = inbox.c.state == int(State.DEAD_LETTER)
     if row_id is not None:
         where &= inbox.c.id == row_id
     changed = update(inbox).where(where).values(state=int(State.WAITING), attempts=0, error=None, done_at=None)

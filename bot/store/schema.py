@@ -11,7 +11,7 @@ from bot.store.copies import copy_database
 from bot.store.tables import SCHEMA, metadata
 from bot.store.writer import explain
 
-MIGRATIONS = Path(__file__).parent.parent / "migrations"
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def schema_of(connection: Connection) -> str | None:
@@ -24,8 +24,8 @@ def schema_of(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
 
 
-def bring_up_to_date(engine: Engine, path: Path | None) -> str:
-    """Makes or upgrades the tables. Returns the copy made before an upgrade, or "".
+def bring_up_to_date(engine: Engine, path: Path) -> None:
+    """Makes or upgrades the tables, the latter after a copy in the folder backups.
 
     Raises StoreError when the database is newer than this bot, or can't be used.
     """
@@ -34,7 +34,7 @@ def bring_up_to_date(engine: Engine, path: Path | None) -> str:
             found = schema_of(connection)
             connection.rollback()
             if found == SCHEMA:
-                return ""
+                return
             if found is None:
                 with connection.begin():
                     metadata.create_all(connection)
@@ -42,17 +42,14 @@ def bring_up_to_date(engine: Engine, path: Path | None) -> str:
                         text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
                     )
                     connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": SCHEMA})
-                return ""
+                return
             if found > SCHEMA:
                 raise StoreError(
                     f"The database is of schema {found}, this bot knows {SCHEMA}. Start the newer bot again, "
                     f"or `python -m bot restore` the copy before-{found}-….db made when it was upgraded."
                 )
-            copy = path.parent / "backups" / f"before-{SCHEMA}-{time.strftime('%Y%m%d-%H%M%S')}.db" if path else None
-            if path and copy:
-                copy_database(path, copy)
+            copy_database(path, path.parent / "backups" / f"before-{SCHEMA}-{time.strftime('%Y%m%d-%H%M%S')}.db")
             _upgrade(connection)
-            return str(copy or "")
     except SQLAlchemyError as error:
         raise explain(error) from error
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
-from bot.conversation import Message, Reply
+from bot.assistant.conversation import Message, Reply
 from bot.store.queues import insert
 from bot.store.tables import CLINIC, alarms, feedback, missed, outbox, staff_steps, tallies
 from bot.store.values import Origin, Outgoing

@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
 )  # fmt: skip
 
-# The newest revision under bot/migrations/versions; a test compares it, and the tables with what the migrations make.
+# The newest revision under bot/store/migrations/versions; a test compares it, and the tables with what the migrations make.
 SCHEMA: Final = "0002"
 CLINIC: Final = "main"
 
@@ -33,7 +33,7 @@ class State(IntEnum):
 
     WAITING = 0
     DONE = 1
-    SET_ASIDE = 2
+    DEAD_LETTER = 2
     REFUSED = 3
 
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from bot.conversation import Conversation, Message, Record, Reply
+from bot.assistant.conversation import Conversation, Message, Record, Reply
 from bot.safety import Heard, Level, Screening
 
 ChatKey = tuple[str, str]  # channel, chat
-MAX_TRIES = 5  # then a message is set aside
+MAX_TRIES = 5  # then a message is a dead letter
 Origin = Mapping[str, str]  # what a channel needs to answer a message; comes back unchanged in Outgoing.origin
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from bot.content import Content
-from bot.text import normalize
-from bot.understanding.encoder import Encoder, Floats, ModelError, cure_files
+from bot.understanding.encoder import Encoder, Floats, ModelError, Vectors, cure_files
 from bot.understanding.spelling import Speller
-from bot.vocabulary import stem
+from bot.understanding.text import normalize
+from bot.understanding.vocabulary import stem
 
 __all__ = [
-    "Encoder", "Floats", "ModelError", "Parsed", "Speller", "Understanding", "load_encoder", "load_understanding",
+    "Encoder", "Floats", "ModelError", "Parsed", "Speller", "Understanding", "Vectors", "load_encoder", "load_understanding",
     "read_plainly", "split_words",
 ]  # fmt: skip
 
@@ -50,7 +50,7 @@ class Parsed:
     """One message. ``text``: as typed. ``normal``: normalised. ``corrected``: slips mended too. ``stems`` and ``breaks`` go together:
     ``breaks[i]`` is what stands before word i: "", "," (also brackets and dashes), ":", "." (also ! ; and a new line) or "?".
 
-    ``vectors``: one unit vector for each window of 256 pieces (windows × width), None where the model is missing.
+    ``vectors`` is None where the model is missing.
     """
 
     text: str
@@ -59,7 +59,7 @@ class Parsed:
     words: tuple[str, ...] = ()
     stems: tuple[str, ...] = ()
     breaks: tuple[str, ...] = ()
-    vectors: Floats | None = field(default=None, repr=False)
+    vectors: Vectors | None = field(default=None, repr=False)
 
 
 class Understanding:
@@ -108,7 +108,7 @@ class Understanding:
         corrected = self._correct(normal)
         return Parsed(text, normal, corrected, *split_words(corrected), self._encode(corrected))
 
-    def _encode(self, corrected: str) -> Floats | None:
+    def _encode(self, corrected: str) -> Vectors | None:
         if self.encoder is None:
             return None
         try:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from bot.vocabulary import stem
+from bot.understanding.vocabulary import stem
 
 SHORTEST_SWAPPED = 4  # "nubm": two neighbours swapped, letters all there
 SHORTEST_ONE_SLIP = 5  # letters of the known word; below that a neighbour is too often another word

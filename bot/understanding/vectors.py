@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bot.text import normalize
 from bot.understanding.encoder import FOLDER, Encoder, Floats
+from bot.understanding.text import normalize
 
 SHIPPED = "vectors.npz"
 _AT_A_TIME = 256  # texts encoded together
@@ -38,9 +38,9 @@ class VectorStore:
         todo = list(missing.items())
         for start in range(0, len(todo), _AT_A_TIME):
             batch = todo[start : start + _AT_A_TIME]
-            for (key, _), vectors in zip(batch, self._encoder.encode([text for _, text in batch]), strict=True):
-                self._known[key] = pack_vector(join_windows(vectors))
-        vectors = (
+            for (key, _), encoded in zip(batch, self._encoder.encode([text for _, text in batch]), strict=True):
+                self._known[key] = pack_vector(join_windows(encoded.meaning))
+        vectors: Floats = (
             np.stack([self._known[key] for key in keys]).astype(np.float32) if keys else np.empty((0, 1), np.float32)
         )
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-6)

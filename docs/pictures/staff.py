@@ -18,11 +18,12 @@ from playwright.sync_api import sync_playwright  # noqa: E402
 from sqlalchemy import insert  # noqa: E402
 
 from bot.assistant import build  # noqa: E402
+from bot.assistant.conversation import Kind, Message, Reply  # noqa: E402
 from bot.channels.telegram_text import as_html  # noqa: E402
 from bot.content import load  # noqa: E402
-from bot.conversation import Kind, Message, Reply  # noqa: E402
-from bot.staff.desk import Desk  # noqa: E402
-from bot.staff.people import staff_of  # noqa: E402
+from bot.delivery.metrics import Metrics  # noqa: E402
+from bot.staff.chat import StaffChat  # noqa: E402
+from bot.staff.group import StaffGroup, staff_of  # noqa: E402
 from bot.staff.reload import Reloader  # noqa: E402
 from bot.store import open_store  # noqa: E402
 from bot.store.tables import missed  # noqa: E402
@@ -78,20 +79,20 @@ async def conversation(folder: Path) -> dict[str, str]:
     reloader = Reloader(faq, folder / "state", cache, Holder(make(load(faq))), make, nobody)
     reloader.snapshots.add(reloader.folder.read())
     people, put = staff_of({1: "reviewer:Anna"}), lambda out: posted.extend(one.reply for one in out)
-    desk = Desk("telegram:1", "1", people, store.staff, store, reloader, put, report)
+    chat = StaffChat(StaffGroup("telegram:1", "1", people, store, Metrics(), put), store, reloader, report)
 
     async def take(kind: Kind, text: str, action: str) -> Reply:
         now = datetime.now(UTC)
         place = {"channel": "telegram:1", "chat": "1", "update_id": "1", "user": "1"}
         message = Message(**place, kind=kind, sent_at=now, now=now, text=text, action=action)
-        said = await desk.take(message)
-        await desk.proposals.finished()
+        said = await chat.take(message)
+        await chat.proposals.finish()
         return posted.pop() if posted else said.reply or Reply(())
 
     row = {"person": "x", "utterance": QUESTION, "reason": "not understood", "candidates": "[]"}
     now = datetime.now(UTC).timestamp()
     await store._writer.write(lambda c: c.execute(insert(missed), {**row, "created_at": now}))
-    (question,) = await desk._learning.news()
+    (question,) = await chat.missed.begin_new()
     preview = await take(Kind.BUTTON, "", question.buttons[0][0].action)
     closed = await take(Kind.COMMAND, "24 Nov", "closed")
     store.close()

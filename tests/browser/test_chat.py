@@ -6,7 +6,7 @@ import pytest
 from chat_page import CARD, FALLBACK
 from playwright.sync_api import Page, expect
 
-from bot.conversation import Kind
+from bot.assistant.conversation import Kind
 
 pytestmark = pytest.mark.browser
 

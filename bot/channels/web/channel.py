@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from bot.assistant.conversation import Message
 from bot.channels.web.incoming import (
     COOKIE,
     Posted,
@@ -24,10 +25,9 @@ from bot.channels.web.incoming import (
 from bot.channels.web.pages import HEADERS, Front, file_response, page_response
 from bot.channels.web.rendering import plain_transcript, render
 from bot.channels.web.transcript import Bubble, Transcript, Transcripts, Who
-from bot.conversation import Message
+from bot.delivery.inbox import Full
+from bot.delivery.outbox import Result, Sent
 from bot.errors import BotError
-from bot.inbox import Full
-from bot.outbox import Result, Sent
 from bot.store.values import Outgoing
 
 Accept = Callable[[Sequence[Message]], Awaitable[Sequence[bool]]]

@@ -12,11 +12,11 @@ from zlib import crc32
 
 from starlette.requests import ClientDisconnect, Request
 
+from bot.assistant.conversation import Kind, Message
 from bot.channels.taps import utterance
 from bot.channels.typed import read_typed
 from bot.channels.web.transcript import Asked, Transcript
-from bot.conversation import Kind, Message
-from bot.text import utf16_length
+from bot.understanding.text import utf16_length
 
 COOKIE = "chat"
 SCRIPT_HEADER = "x-requested-with"

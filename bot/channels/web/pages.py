@@ -11,9 +11,9 @@ from string import Template
 
 from starlette.responses import HTMLResponse, Response
 
+from bot.assistant.conversation import Reply
 from bot.channels.web.rendering import link_number, render_all
 from bot.channels.web.transcript import Bubble
-from bot.conversation import Reply
 
 _FILES = {"chat.css": "text/css", "chat.js": "text/javascript", "icon.svg": "image/svg+xml"}
 

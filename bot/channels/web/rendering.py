@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 from html import escape
 
+from bot.assistant.conversation import Block, BlockKind, Button, Reply
 from bot.channels.web.transcript import Bubble, Who
-from bot.conversation import Block, BlockKind, Button, Reply
 from bot.safety import Level
 
 _SPEAKERS = {Who.YOU: "You said:", Who.BOT: "The assistant said:", Who.NOTE: ""}

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from time import monotonic
 
-from bot.conversation import Reply
+from bot.assistant.conversation import Reply
 from bot.store.values import Outgoing
 
 KEPT_SECONDS = 3_600
