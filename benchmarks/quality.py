@@ -47,13 +47,13 @@ AS_THEY_COME = tuple(map(TAUGHT.format, ("ordinary-backs", "clinic-desk", "body"
 FLOORS = {
     # name                    files                                                         raised asked urgent alarms questions
     "real, frightening": Floor(("tests/eval/real_red_flags_dev.jsonl", "tests/rounds/round-29.jsonl", "tests/rounds/round-3*.jsonl"),
-                                                                                              94,   97.5, 91,   12,    15.5),
-    "real, searched for": Floor(SEARCHED,                                                     93,   97,   85,   15,    15.5),
-    "real, as they come": Floor(AS_THEY_COME,                                                 None, None, None, 15,    15.5),
-    "terse":              Floor(("tests/eval/terse_red_flags_dev.jsonl",),                    93,   96.5, 96,   11,    7.5),
+                                                                                              95,   98.8, 92,   11.2,  14),
+    "real, searched for": Floor(SEARCHED,                                                     90,   97,   92.3, 20.6,  20),
+    "real, as they come": Floor(AS_THEY_COME,                                                 None, None, None, 8.3,   12.6),
+    "terse":              Floor(("tests/eval/terse_red_flags_dev.jsonl",),                    93.3, 97.7, 99,   11.4,  6),
     "invented":           Floor(("tests/eval/red_flags_dev.jsonl", "tests/rounds/round-2[5-8].jsonl"),
-                                                                                              97.5, 99.5, 99,   7,     12.5),
-    "questions":          Floor(("tests/eval/*questions_*.jsonl", PHRASINGS),                 None, None, None, 2.8,   7.5),
+                                                                                              98.4, 99.5, 98.9, 4.4,   10.7),
+    "questions":          Floor(("tests/eval/*questions_*.jsonl", PHRASINGS),                 None, None, None, 2.3,   5.6),
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from bot.safety.decide import Opinion, decide, opinion_of, weigh_phrase
+from bot.safety.decide import LEAST_NAMED, Opinion, decide, opinion_of, weigh_phrase
 from bot.safety.floor import Hit
 from bot.safety.levels import Finding, Level
 from bot.safety.model import Judgement, SignModel
@@ -23,10 +23,14 @@ MODEL = cast(SignModel, FakeModel())
 ALARM = {Opinion.ALARM: 0.9, Opinion.UNSURE: 0.3, Opinion.QUIET: 0.05, Opinion.HARMLESS: 0.001}
 
 
+def make_judgement(alarm: float, signs: Mapping[str, float] | None = None) -> Judgement:
+    return Judgement(signs or {"chest": alarm}, alarm, alarm)
+
+
 def findings(
     hits: Sequence[Hit], opinion: Opinion, words: int, signs: Mapping[str, float] | None = None
 ) -> dict[str, Level]:
-    judgement = None if opinion is Opinion.MISSING else Judgement(signs or {"chest": ALARM[opinion]}, ALARM[opinion])
+    judgement = None if opinion is Opinion.MISSING else make_judgement(ALARM[opinion], signs)
     found: dict[str, Level] = {}
     for finding in decide(hits, judgement, MODEL if judgement else None, LEVELS, words):
         if finding.rule not in found or finding.level.rank > found[finding.rule].rank:
@@ -46,8 +50,8 @@ PHRASE = {
 }  # fmt: skip
 # What a phrase of a "soon" page leads to: its line, or nothing.
 SOON_PHRASE = {
-    "always heard": "line  line   line  line   line  line   -     -      line  line",
-    "alone":        "line  line   line  line   line  line   -     -      line  line",
+    "always heard": "line  line   line  line   line  line   line  -      line  line",
+    "alone":        "line  line   line  line   line  line   line  -      line  line",
     "supposed":     "-     -      -     -      -     -      -     -      -     -",
     "alone and supposed":
                     "-     -      -     -      -     -      -     -      -     -",
@@ -111,20 +115,20 @@ def test_a_phrase_that_is_said_is_never_met_with_silence(opinion: Opinion, words
     ],
 )
 def test_opinions_by_the_models_own_thresholds(alarm: float, opinion: Opinion) -> None:
-    assert opinion_of(Judgement({}, alarm), MODEL) is opinion
+    assert opinion_of(make_judgement(alarm), MODEL) is opinion
 
 
 def test_no_judgement_or_no_model_is_missing() -> None:
     assert opinion_of(None, MODEL) is Opinion.MISSING
-    assert opinion_of(Judgement({}, 1.0), None) is Opinion.MISSING
+    assert opinion_of(make_judgement(1.0), None) is Opinion.MISSING
 
 
 @pytest.mark.parametrize(
     ("signs", "found"),
     [
-        # the higher level wins from its share of the alarm on; among its signs the likeliest
-        ({"fever": 0.69, "chest": 0.11, "legs": 0.1}, {"fever": Level.URGENT}),
-        ({"fever": 0.6, "chest": 0.2, "legs": 0.1}, {"chest": Level.EMERGENCY}),
+        # the higher level wins where its likeliest sign has its share of the alarm; many faint ones are no sign
+        ({"fever": 0.5, "chest": 0.25, "legs": 0.15}, {"fever": Level.URGENT}),
+        ({"fever": 0.6, "chest": 0.29, "legs": 0.01}, {"chest": Level.EMERGENCY}),
         ({"chest": 0.3, "legs": 0.6}, {"legs": Level.EMERGENCY}),
         # signs of days may stand beside it; what the content has no page for counts as nothing
         ({"weeks": 0.6, "chest": 0.9, "unknown": 0.9}, {"chest": Level.EMERGENCY, "weeks": Level.SOON}),
@@ -145,6 +149,12 @@ def test_a_soon_sign_needs_no_alarm() -> None:
 
 
 def test_every_finding_says_what_spoke_for_it() -> None:
-    found = decide([make_hit("legs", "")], Judgement({"chest": 0.9}, 0.9), MODEL, LEVELS, 20)
+    found = decide([make_hit("legs", "")], make_judgement(0.9), MODEL, LEVELS, 20)
     assert [finding.evidence for finding in found] == [("phrase: a phrase",), ("model: alarm 0.90, chest 0.90",)]
     assert all(isinstance(finding, Finding) for finding in found)
+
+
+def test_an_alarm_that_names_no_sign_is_asked_about() -> None:
+    spread = Judgement({"chest": 0.1, "legs": 0.1, "fever": 0.1}, 0.9, LEAST_NAMED - 0.01)
+    assert opinion_of(spread, MODEL) is Opinion.UNSURE
+    assert opinion_of(Judgement(spread.signs, 0.9, LEAST_NAMED), MODEL) is Opinion.ALARM

@@ -292,6 +292,7 @@ def test_the_loudest_window_of_a_long_message_counts(screen: Served) -> None:
     )
     assert quiet is not None
     assert loud is not None
+    quiet, loud = quiet.signs, loud.signs
     model = SignModel(load_encoder()[0], screen.screener._levels)  # type: ignore[arg-type]
     alone = model.judge(loud).alarm
     assert alone > model.sure

@@ -19,7 +19,7 @@ OUTSIDE = "none"  # in place of an entry's id: no entry answers this
 @dataclass(frozen=True, slots=True)
 class Line:
     """``label``: a page's id or ``harmless``. ``entries``: what would answer it, ``none`` if nothing would, empty if nobody
-    has said. ``source``: "invented", "real", "terse" or "faq"."""
+    has said. ``source``: "invented", "real", "terse", "faq" or "pages"."""
 
     text: str
     label: str
@@ -51,11 +51,15 @@ def read_messages() -> list[Line]:
 
 
 def lines_of(content: Content) -> list[Line]:
-    """The content's own ways to ask: none of them is an alarm."""
+    """The content's own ways to ask, none of which is an alarm, and the examples of its red-flag pages."""
     asked = [(text, entry.id) for entry in content.entries.values() for text in (entry.question, *entry.phrasings)]
     asked += [(text, OUTSIDE) for text in content.out_of_scope]
     asked += [(text, OUTSIDE) for talk in content.small_talk.values() for text in talk.phrasings]
-    return [Line(text, HARMLESS, "faq", entries=(entry,)) for text, entry in asked]
+    lines = [Line(text, HARMLESS, "faq", entries=(entry,)) for text, entry in asked]
+    for page in content.red_flags.pages:
+        lines += [Line(text, page.id, "pages", page.level) for text in page.must_raise]
+        lines += [Line(text, HARMLESS, "pages") for text in page.must_stay_quiet]
+    return lines
 
 
 def find_held_out() -> list[tuple[str, tuple[str, ...]]]:
@@ -89,7 +93,7 @@ class Changes:
 
     def of(self, line: Line) -> str:
         said, chance = line.text, self._chance
-        if line.source in ("real", "terse") and chance.random() < TOLD_AMONG and _is_short(said):
+        if line.source in ("real", "terse", "faq") and chance.random() < TOLD_AMONG and _is_short(said):
             said = self._join(said, chance.choice(self._ordinary))
         if line.label != HARMLESS and chance.random() < (BURIED_REAL if line.source == "real" else BURIED):
             said = self._join(said, chance.choice(self._questions))

@@ -19,7 +19,7 @@ from bot.understanding.vectors import VectorStore, key_of, pack_vector, write_ve
 DECAY = 1e-3
 TOLERANCE = 1e-4
 # Of what is out of scope at most this share may be answered; of what is in scope, at most this share wrongly.
-MOST_OUTSIDE, MOST_WRONG = 0.10, 0.08
+MOST_OUTSIDE, MOST_WRONG = 0.085, 0.08
 SUGGEST_FROM = 0.04
 BOUNDS = (0.4, 0.7)  # below, a wrong answer is nearly as likely as a right one; above, one spared costs five right ones
 

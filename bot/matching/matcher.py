@@ -25,6 +25,7 @@ MOST_ALIKE: Final = 8  # lines of like words that are looked at
 SAME_WORDS: Final = 0.93
 LIKE_WORDS: Final = 0.8
 SMALL_TALK_FROM: Final = 0.5
+BESIDE_NONE: Final = 0.18  # an entry that is less likely than this, against that nothing fits, is a guess and no button
 STORY_FROM: Final = 25  # words; in longer messages the question is looked for
 MOST_QUESTIONS: Final = 3
 _SENTENCE = re.compile(
@@ -138,7 +139,8 @@ class Matcher:
             candidates = [Candidate(exact, score), *(one for one in candidates if one.entry != exact)][:MOST_CANDIDATES]
         if not candidates:
             return Ranking(none=none)
-        suggested = tuple(one for one in candidates if one.score >= self._weights.suggest_from)[:MOST_SUGGESTED]
+        least = max(self._weights.suggest_from, BESIDE_NONE * none)
+        suggested = tuple(one for one in candidates if one.score >= least)[:MOST_SUGGESTED]
         sure = Confidence.LOW
         if exact or candidates[0].score >= self._weights.answer_from:
             sure = Confidence.HIGH

@@ -11,6 +11,9 @@ from bot.safety.model import Judgement, SignModel
 LOUD: Final = (Level.EMERGENCY, Level.URGENT)
 # From this many words on a message holds enough for the model to know that a phrase means something harmless here.
 ENOUGH_WORDS: Final = 8
+# An alarm spread thinly over many signs would show a card of the wrong one: below this share of the likeliest, it is asked
+# about. At 0.15 the real sets lose one emergency in two hundred to a question and a sixth of the alarms at plain questions.
+LEAST_NAMED: Final = 0.15
 
 
 class Opinion(Enum):
@@ -27,7 +30,7 @@ def opinion_of(judgement: Judgement | None, model: SignModel | None) -> Opinion:
     """``judgement`` by the thresholds that were set when the model was tuned (probabilities of an alarm)."""
     if judgement is None or model is None:
         return Opinion.MISSING
-    if judgement.alarm >= model.sure:
+    if judgement.alarm >= model.sure and judgement.named >= LEAST_NAMED:
         return Opinion.ALARM
     if judgement.alarm >= model.unsure:
         return Opinion.UNSURE
@@ -53,7 +56,7 @@ def decide(
     for hit in hits:
         level = levels[hit.rule]
         if level is Level.SOON:
-            if not hit.is_supposed and opinion is not Opinion.HARMLESS:
+            if not hit.is_supposed and (opinion is not Opinion.HARMLESS or words < ENOUGH_WORDS):
                 findings.append(Finding(level, hit.rule, (f"phrase: {hit.phrase}",)))
             continue
         weighed = weigh_phrase(opinion, is_alone=hit.is_alone, is_supposed=hit.is_supposed, words=words)
@@ -70,8 +73,9 @@ def _by_model(judgement: Judgement, model: SignModel, opinion: Opinion, levels: 
     findings = []
     if opinion in (Opinion.ALARM, Opinion.UNSURE):
         # In doubt between two levels the higher one is taken (clinical reference, language rule 11).
-        emergencies = sum(share for sign, share in judgement.signs.items() if levels.get(sign) is Level.EMERGENCY)
-        level = Level.EMERGENCY if emergencies >= model.emergency * judgement.alarm else Level.URGENT
+        first = judgement.likeliest(levels, (Level.EMERGENCY,))
+        share = judgement.signs.get(first, 0.0)
+        level = Level.EMERGENCY if share >= model.emergency * judgement.alarm else Level.URGENT
         sign = judgement.likeliest(levels, (level,))
         level = level if opinion is Opinion.ALARM else Level.CHECK
         evidence = f"model: alarm {judgement.alarm:.2f}, {sign} {judgement.signs[sign]:.2f}"

@@ -20,10 +20,12 @@ _ALARMS = ("emergency", "urgent")
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the model hears, as probabilities (0..1): ``signs`` for each page, ``alarm`` for emergency or urgent."""
+    """What the model hears, as probabilities (0..1): ``signs`` for each page, ``alarm`` for emergency or urgent, and of that
+    the likeliest single sign, ``named``."""
 
     signs: Mapping[str, float]
     alarm: float
+    named: float
 
     def likeliest(self, levels: Mapping[str, str], among: Sequence[str]) -> str:
         """The likeliest sign of one of the levels ``among``; empty if there is none."""
@@ -35,7 +37,7 @@ class SignModel:
     """``weights`` (width × classes) and ``bias`` of a softmax over ``classes``. Immutable.
 
     Thresholds of the probability of an alarm: from ``sure`` on it is one, from ``unsure`` on it is asked about, below
-    ``harmless`` the model is sure that it is none. ``emergency``: share of an alarm from which on it is an emergency.
+    ``harmless`` the model is sure that it is none. ``emergency``: share of an alarm from which on its likeliest emergency makes it one.
     ``soon``: probability of a sign of that level from which on its line is shown.
     """
 
@@ -63,7 +65,8 @@ class SignModel:
         if not np.isfinite(whole).all():
             raise FloatingPointError("the model gave no number")
         signs = {name: float(share) for name, share in zip(self._classes, whole, strict=True) if name != HARMLESS}
-        return Judgement(signs, float(whole[self._is_alarm].sum()))
+        loud = whole[self._is_alarm]
+        return Judgement(signs, float(loud.sum()), float(loud.max()))
 
 
 def nearest_taught(vector: Floats, count: int = 3, folder: Path = FOLDER) -> list[tuple[float, str, str]]:
