@@ -25,8 +25,9 @@ _HEAD = """# Model card: the encoder and its heads
 One sentence encoder hears every message: all-MiniLM-L6-v2 (Apache-2.0, six layers of 384), exported to ONNX with weights in 8
 bits. Its three lower layers are used as they are. A copy of the three upper ones is tuned on red flags: a softmax head over its
 vector gives a probability for each of 38 signs and for *harmless*. Matching goes by the vector of the upper layers as they
-were, which carried over better to questions in real words than any tuning did. `make train` repeats it (seed fixed; rounding
-differs between machines, so hashes do, figures hardly). This file is written by `training/card.py`.
+were: vectors tuned on entries and signs together matched questions in real words worse. `make train` repeats it (seed fixed;
+rounding differs between machines, so hashes do, figures hardly); in the first phase of the weights in force the pages' examples
+still stood among the invented lines, and the phases were run one by one. This file is written by `training/card.py`.
 
 It is a safety component: it is frozen by the hashes below, staff's edits never teach it, and a change of it comes with the figures
 of this page taken again and a line in `docs/decisions.md`.
@@ -39,7 +40,7 @@ _LIMITS = """## Limits
 - Frightening ordinary stories alarm it more often than anything else; of terse messages it misses those whose words name no sign.
 - Labels follow public guidance and were checked by two readers, none of them a clinician yet. Some half of each
   step of training was reworded from public posts, the rest invented; real patients of a clinic will differ from both.
-- A probability is no certainty: thresholds were set on the lines held out and the development sets, and drift with what patients write.
+- A probability is no certainty: thresholds were set on the lines held out, the development sets and rounds 29 to 31, and drift with what patients write.
 """
 
 
