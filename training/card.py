@@ -40,7 +40,8 @@ _LIMITS = """## Limits
 - Frightening ordinary stories alarm it more often than anything else; of terse messages it misses those whose words name no sign.
 - Labels follow public guidance and were checked by two readers, none of them a clinician yet. Some half of each
   step of training was reworded from public posts, the rest invented; real patients of a clinic will differ from both.
-- A probability is no certainty: thresholds were set on the lines held out, the development sets and rounds 29 to 31, and drift with what patients write.
+- A probability is no certainty: thresholds were set on the lines held out, the development sets and rounds 29 to 31, and drift
+  with what patients write.
 """
 
 
